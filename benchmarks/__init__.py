@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks` beside PyTorch, `pytest benchmarks --benchmark-only` for single kernels."""

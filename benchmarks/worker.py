@@ -1,0 +1,61 @@
+"""The loop of a worker process: one JSON object a line in, one a line out.
+
+    {"do": "info"}                                            versions and settings
+    {"do": "prepare", "name", "task", "arrays", "layout", "threads", "isa", ...}   build a task; `arrays` is an .npz file
+    {"do": "outputs", "name", "path"}                         what the task computes, written as .npz
+    {"do": "turn", "name", "seconds"}                         median seconds of a call
+    {"do": "forget"}                                          drop all tasks
+
+An exception is answered with {"error": traceback}; the loop goes on.
+"""
+
+import json
+import os
+import sys
+import traceback
+
+import numpy
+
+
+class Worker:
+    """The tasks prepared so far, over one framework."""
+
+    def __init__(self, fw, tasks):
+        self.fw, self.makers, self.tasks = fw, tasks, {}
+
+    def info(self):
+        return self.fw.info()
+
+    def prepare(self, name, task, arrays, layout, threads, isa, **params):
+        with numpy.load(arrays) as file:
+            loaded = dict(file)
+        self.fw.settle(threads, isa)
+        self.tasks[name] = self.makers[task](self.fw, loaded, layout, **params), threads, isa
+
+    def outputs(self, name, path):
+        task, threads, isa = self.tasks[name]
+        self.fw.settle(threads, isa)
+        numpy.savez(path, **{key: self.fw.array(value) for key, value in task.outputs().items()})
+
+    def turn(self, name, seconds):
+        task, threads, isa = self.tasks[name]
+        self.fw.settle(threads, isa)
+        task.restart()
+        return task.turn(seconds)
+
+    def forget(self):
+        self.tasks.clear()
+
+
+def serve(fw, tasks):
+    """Answer lines until there are no more. What libraries print goes to standard error."""
+    worker = Worker(fw, tasks)
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        message = json.loads(line)
+        try:
+            reply = {"answer": getattr(worker, message.pop("do"))(**message)}
+        except Exception:
+            reply = {"error": traceback.format_exc()}
+        print(json.dumps(reply), file=out, flush=True)

@@ -1,0 +1,120 @@
+"""The algorithms of convolution, in one visible place: which there are, when each is correct, when it wins.
+
+For each direction a table, best first: the first row that applies and wins is taken. *applies* is about
+correctness, *wins* about speed. `forced("im2col")` pins one by name, for tests, teaching and benchmarks.
+`ENGINE_VERBOSE=1` prints a line per convolution: its geometry, the rows refused and why, the row taken.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass
+
+from engine_ext import conv, unfold
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One way to compute a direction: `kernel(array, array, [bias,] geom)`, and the tolerances it is held to.
+
+    `relative` bounds |error| by relative * RMS of the output, against float64.
+    """
+
+    name: str
+    kernel: object
+    applies: object
+    wins: object
+    relative: float = 1e-5
+
+
+def always(geom):
+    return True
+
+
+def never(geom):
+    return False
+
+
+FORWARD = (
+    # patches packed straight into the panels of the matrix product
+    Algorithm("im2col", conv.conv2d, always, always),
+    # patches written out as a matrix first: to force, teach and measure
+    Algorithm("im2col_explicit", unfold.conv2d_unfold, always, never),
+)
+INPUT_GRADIENT = (
+    Algorithm("im2col", conv.conv2d_dx, always, always),
+    Algorithm("im2col_explicit", unfold.conv2d_dx_fold, always, never),
+)
+WEIGHT_GRADIENT = (
+    Algorithm("im2col", conv.conv2d_dw, always, always),
+    Algorithm("im2col_explicit", unfold.conv2d_dw_unfold, always, never),
+)
+TABLES = {"forward": FORWARD, "dx": INPUT_GRADIENT, "dw": WEIGHT_GRADIENT}
+
+
+class _Forced(threading.local):
+    name = None
+
+
+_forced = _Forced()
+
+
+class forced:
+    """`with forced("im2col"):` every convolution of this thread uses that algorithm; ValueError where it does not apply."""
+
+    def __init__(self, name):
+        names = {a.name for table in TABLES.values() for a in table}
+        if name not in names:
+            raise ValueError(f"unknown convolution algorithm {name!r}; there are {', '.join(sorted(names))}")
+        self.name = name
+
+    def __enter__(self):
+        self.before, _forced.name = _forced.name, self.name
+
+    def __exit__(self, *_):
+        _forced.name = self.before
+
+
+def choose(direction, geom):
+    """The algorithm for `direction` ("forward", "dx", "dw") of a convolution of this geometry."""
+    refused = []
+    for a in TABLES[direction]:
+        if _forced.name is None:
+            reason = "does not apply" if not a.applies(geom) else "" if a.wins(geom) else "does not win"
+        elif a.name == _forced.name and not a.applies(geom):
+            raise ValueError(f"convolution algorithm {a.name!r} was forced but does not apply to {geom}")
+        else:
+            reason = "" if a.name == _forced.name else f"{_forced.name} is forced"
+        if not reason:
+            if os.environ.get("ENGINE_VERBOSE") == "1":
+                _explain(direction, geom, refused, a)
+            return a
+        refused.append(f"{a.name} {reason}")
+    raise ValueError(f"convolution algorithm {_forced.name!r} was forced, but {direction} has none of that name")
+
+
+def _explain(direction, geom, refused, taken):
+    g = geom
+    print(
+        f"engine: conv2d {direction} {g.n}x{g.c}x{g.h}x{g.w} -> {g.o}x{g.oh}x{g.ow} kernel {g.kh}x{g.kw} stride {g.stride} "
+        f"padding {g.padding} dilation {g.dilation} groups {g.groups}: {taken.name}"
+        + "".join(f"; {r}" for r in refused),
+        file=sys.stderr,
+    )
+
+
+def forward(x, w, b, geom):
+    """conv2d by the chosen algorithm."""
+    return choose("forward", geom).kernel(x, w, b, geom)
+
+
+def input_gradient(g, w, geom):
+    """conv2d_dx by the chosen algorithm."""
+    return choose("dx", geom).kernel(g, w, geom)
+
+
+def weight_gradient(g, x, geom):
+    """conv2d_dw by the chosen algorithm."""
+    return choose("dw", geom).kernel(g, x, geom)

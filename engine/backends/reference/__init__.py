@@ -1,0 +1,23 @@
+"""The reference: every kernel in plain NumPy, for any float dtype. The definition of truth, and every fallback.
+
+`xp` is the array module. The kernels stand in one file per family; this class only gathers them.
+Layouts are NCHW. `geom` is a geometry of `engine.geometry`; `g` is the gradient of an output.
+"""
+
+from __future__ import annotations
+
+import numpy
+
+from engine.backends.reference.arrays import Arrays
+from engine.backends.reference.convolution import Convolution
+from engine.backends.reference.learning import Learning
+from engine.backends.reference.pointwise import Pointwise
+from engine.backends.reference.pooling import Pooling
+
+
+class Reference(Arrays, Pointwise, Convolution, Pooling, Learning):
+    """Every kernel over `self.xp`."""
+
+    name = "reference"
+    device = "cpu"
+    xp = numpy

@@ -1,0 +1,93 @@
+"""The training loop: one epoch after another, a progress bar while it runs, the figures after each."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import engine
+
+
+class Diverged(Exception):
+    """The loss is no number any more."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave; accuracies in 0..1, the training figures averaged while the weights moved."""
+
+    number: int
+    loss: float
+    train_accuracy: float
+    test_accuracy: float
+    seconds: float
+
+    def line(self, epochs: int) -> str:
+        """The epoch on one line."""
+        return (
+            f"epoch {self.number:>{len(str(epochs))}}/{epochs}  loss {self.loss:.4f}  "
+            f"train {self.train_accuracy:7.2%}  test {self.test_accuracy:7.2%}  {self.seconds:6.1f} s"
+        )
+
+
+def fit(model, loader, test_loader, criterion, optimizer, schedule, options) -> Iterator[Epoch]:
+    """Train for `options.epochs` epochs on `options.device`; yields each Epoch when it is over.
+
+    `schedule` advances once per batch. Raises Diverged when the mean loss of an epoch is not finite.
+    """
+    for number in range(1, options.epochs + 1):
+        start = time.perf_counter()
+        loss, train_accuracy = _train_epoch(
+            model, _bar(loader, number, options.epochs), criterion, optimizer, schedule, options.device
+        )
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss became {loss} in epoch {number}")
+        test_accuracy = accuracy(model, test_loader, options.device)
+        yield Epoch(number, loss, train_accuracy, test_accuracy, time.perf_counter() - start)
+
+
+def _train_epoch(model, batches, criterion, optimizer, schedule, device) -> tuple[float, float]:
+    """(mean loss, share classified rightly) over the samples of an epoch."""
+    model.train()
+    total, right, count = 0.0, 0, 0
+    for images, labels in batches:
+        images, labels = images.to(device), labels.to(device)
+        logits = model(images)
+        loss = criterion(logits, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        size = labels.shape[0]
+        total += loss.item() * size
+        right += _right(logits, labels)
+        count += size
+        batches.set_postfix(loss=f"{total / count:.3f}", accuracy=f"{right / count:.1%}", refresh=False)
+    return total / count, right / count
+
+
+def accuracy(model, loader, device="cpu") -> float:
+    """The share of `loader`'s samples that `model` classifies rightly, in evaluation mode."""
+    model.eval()
+    right, count = 0, 0
+    with engine.no_grad():
+        for images, labels in loader:
+            right += _right(model(images.to(device)), labels.to(device))
+            count += labels.shape[0]
+    return right / count
+
+
+def _right(logits, labels) -> int:
+    return int((logits.argmax(1) == labels).sum().item())
+
+
+def _bar(loader, number: int, epochs: int):
+    """A progress bar over the batches; silent when nobody watches."""
+    from tqdm import tqdm
+
+    silent = not sys.stderr.isatty() or bool(os.environ.get("CI"))
+    return tqdm(loader, desc=f"epoch {number}/{epochs}", unit="batch", leave=False, disable=silent)

@@ -1,0 +1,241 @@
+"""@op: how a function `(k, arrays, params) -> (y, vjps)` becomes an operation on Tensors, and the table of them all.
+
+`k` is the backend, positional arguments are raw arrays, keyword-only ones are parameters without gradient.
+`y` is an array or a tuple of arrays; `vjps` is one callable per array input (or one for all, returning a tuple),
+or None where no gradient exists. An optional array has the default None; `*arrays` takes a list of Tensors.
+
+Tensors first, then parameters, may be passed by position in the order of the signature, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import lru_cache, wraps
+
+from engine import backends
+from engine.geometry import ShapeError
+from engine.tensor import Node, Tensor, mark_view, mode, record, wrap
+
+OPS: dict[str, object] = {}  # name -> the function as it was written; tests/op_table.py has a row for each
+
+
+def op(f=None, *, arithmetic=False, floats=False, view=False):
+    """Register `f` under its name and return the operation on Tensors.
+
+    arithmetic: two operands, one of which may be a Python number; their dtypes are matched by PyTorch's rules
+    floats:     integer inputs are computed in float32 (division, exp, ...), as in PyTorch
+    view:       the output shares its input's memory
+    """
+    if f is None:
+        return lambda g: op(g, arithmetic=arithmetic, floats=floats, view=view)
+    name = f.__name__
+    if name in OPS:
+        raise ValueError(f"op {name!r} is defined twice")
+    OPS[name] = f
+    signature = list(inspect.signature(f).parameters.values())[1:]
+    arrays = [p for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD]
+    params = [p for p in signature if p.kind is p.KEYWORD_ONLY]
+    if any(p.kind is p.VAR_POSITIONAL for p in signature):
+        made = _listed(f, name, params)
+    elif arithmetic:
+        made = _binary(f, name, floats)
+    else:
+        made = _general(f, name, arrays, params, view, floats)
+    return wraps(f, assigned=("__name__", "__doc__", "__module__", "__qualname__"))(made)
+
+
+def _binary(f, name, floats):
+    """Two operands, kept short because arithmetic is called the most."""
+
+    def apply(a, b):
+        try:
+            x, y = a._array, b._array
+        except AttributeError:
+            a, b = _operands(name, a, b)
+            x, y = a._array, b._array
+        if x.dtype is not y.dtype or a._k is not b._k or (floats and x.dtype.kind != "f"):
+            a, b = _matched(name, a, b, floats)
+            x, y = a._array, b._array
+        k = a._k
+        try:
+            z, vjps = f(k, x, y)
+        except ValueError:
+            raise ShapeError(f"{name}: shapes {x.shape} and {y.shape} cannot be broadcast together") from None
+        out = wrap(z, k)
+        p, q = a._node, b._node
+        if (p is not None or q is not None) and vjps is not None and mode.grad:
+            if p is None:
+                vjps = (None, vjps[1])
+            elif q is None:
+                vjps = (vjps[0], None)
+            out._node = Node(name, k, (p, q), vjps, (a._version, b._version, out._version))
+        return out
+
+    return apply
+
+
+def _general(f, name, arrays, params, view, floats):
+    """Any number of arrays, some optional, and parameters."""
+    n = len(arrays)
+    names = [p.name for p in arrays]
+    param_names = [p.name for p in params]
+    required = sum(p.default is p.empty for p in arrays)
+
+    def apply(*args, **kwargs):
+        inputs = list(args[:n])
+        if len(args) > n:
+            if len(args) > n + len(params):
+                raise TypeError(f"{name}() takes at most {n + len(params)} arguments, got {len(args)}")
+            for key, value in zip(param_names, args[n:], strict=False):
+                if key in kwargs:
+                    raise TypeError(f"{name}() got two values for argument {key!r}")
+                kwargs[key] = value
+        for i in range(len(inputs), n):
+            if names[i] in kwargs:
+                inputs.append(kwargs.pop(names[i]))
+            elif i < required:
+                raise TypeError(f"{name}() is missing its argument {names[i]!r}")
+            else:
+                inputs.append(None)
+        k = inputs[0]._k if isinstance(inputs[0], Tensor) else None
+        for i, t in enumerate(inputs):
+            if not isinstance(t, Tensor):
+                if t is not None or i < required:
+                    raise _not_a_tensor(name, names[i], t)
+            elif t._k is not k:
+                k = backends.common(name, k, t._k)
+        if floats and inputs[0]._array.dtype.kind != "f":
+            inputs[0] = cast(inputs[0], backends.DEFAULT_FLOAT)
+        y, vjps = f(k, *[None if t is None else t._array for t in inputs], **kwargs)
+        out = record(name, k, y, vjps, inputs)
+        if view and k.shares_memory(out._array, inputs[0]._array):
+            mark_view(out, inputs[0])
+        return out
+
+    return apply
+
+
+def _listed(f, name, params):
+    """A list of Tensors as the first argument."""
+    param_names = [p.name for p in params]
+
+    def apply(tensors, *args, **kwargs):
+        tensors = list(tensors)
+        if not tensors:
+            raise ValueError(f"{name}() expected a list with at least one Tensor, got none")
+        for i, t in enumerate(tensors):
+            if not isinstance(t, Tensor):
+                raise _not_a_tensor(name, f"tensors[{i}]", t)
+        k = tensors[0]._k
+        for t in tensors[1:]:
+            if t._k is not k:
+                k = backends.common(name, k, t._k)
+        dtype = tensors[0].dtype
+        for t in tensors[1:]:
+            dtype = backends.promote(dtype, t.dtype)
+        tensors = [t if t.dtype == dtype else cast(t, dtype) for t in tensors]
+        kwargs.update(zip(param_names, args, strict=False))
+        y, vjps = f(k, *[t._array for t in tensors], **kwargs)
+        return record(name, k, y, vjps, tensors)
+
+    return apply
+
+
+def _not_a_tensor(name, argument, value):
+    fix = "use engine.from_numpy(array)" if hasattr(value, "__array_interface__") else "use engine.tensor(value)"
+    return TypeError(f"{name}(): argument {argument!r} must be a Tensor, got {type(value).__name__}; {fix}")
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _constant(k, value, dtype):
+    return k.full((), value, dtype)
+
+
+def _operands(name, a, b):
+    """Tensors for the operands of which one is a Python number (which never widens the other's dtype)."""
+    t, number = (a, b) if isinstance(a, Tensor) else (b, a)
+    if not isinstance(t, Tensor) or isinstance(number, Tensor):
+        raise _not_a_tensor(name, "input", t)
+    if not isinstance(number, (int, float)):  # NumPy's scalars of a Python type's kind included
+        if getattr(number, "shape", None) != () or not hasattr(number, "item"):
+            raise _not_a_tensor(name, "other", number)
+        number = number.item()
+    dtype = backends.promote_number(t._array.dtype, number)
+    make = _constant.__wrapped__ if number == 0 else _constant  # 0.0 and -0.0 are equal as keys of a cache
+    try:
+        constant = wrap(make(t._k, number, dtype), t._k)
+    except OverflowError:
+        raise RuntimeError(f"{name}: {number} does not fit into {dtype}; convert the tensor first, e.g. with .long()") from None
+    return (t, constant) if t is a else (constant, t)
+
+
+def _matched(name, a, b, floats):
+    """Both operands on one backend and in one dtype, by PyTorch's rules."""
+    if a._k is not b._k:
+        k = backends.common(name, a._k, b._k)
+        a, b = (t if t._k is k else record("to", k, t._array, (lambda g: g,), (t,)) for t in (a, b))
+    dtype = backends.promote(a._array.dtype, b._array.dtype, a._array.ndim == 0, b._array.ndim == 0)
+    if floats and dtype.kind != "f":
+        dtype = backends.DEFAULT_FLOAT
+    return tuple(t if t._array.dtype is dtype else cast(t, dtype) for t in (a, b))
+
+
+@op
+def cast(k, x, *, dtype):
+    """x in another dtype; the gradient comes back in x's own."""
+    before = x.dtype
+    y = k.cast(x, dtype)
+    return y, (lambda g: k.cast(g, before),) if before.kind == "f" and y.dtype.kind == "f" else None
+
+
+def in_place(apply):
+    """The in-place form of an operation: `x.add_(y)` from `add`. Returns x, which takes over values and history."""
+    name = apply.__name__ + "_"
+
+    def method(self, *args, **kwargs):
+        return self._replace(apply(self, *args, **kwargs), name)
+
+    method.__name__ = name
+    method.__doc__ = f"In-place form of `{apply.__name__}`."
+    return method
+
+
+def dims(name, dim, ndim):
+    """`dim` (None: all, an int or several, negative from the end) as a tuple of axes; IndexError when out of range."""
+    if dim is None:
+        return tuple(range(ndim))
+    axes = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    out = []
+    for d in axes:
+        if isinstance(d, bool) or not hasattr(d, "__index__"):
+            raise TypeError(f"{name}(): dim must be an integer or several, got {d!r}")
+        d = d.__index__()
+        limit = max(ndim, 1)
+        if not -limit <= d < limit:
+            raise IndexError(
+                f"{name}(): Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {d})"
+            )
+        out.append(d % limit)
+    if len(set(out)) != len(out):
+        raise RuntimeError(f"{name}(): dim {dim} appears multiple times")
+    return tuple(out) if ndim else ()
+
+
+def check_floats(name, **arrays):
+    """TypeError unless every array given (None: absent) has one and the same float dtype."""
+    first = None
+    for argument, a in arrays.items():
+        if a is None:
+            continue
+        if a.dtype.kind != "f":
+            hint = ""
+            if a.dtype.name == "uint8":
+                hint = "; images in 0..255 become floats by x.float() / 255 or by a normalising transform"
+            raise TypeError(f"{name} got {argument} of dtype {a.dtype}, expected float32 or float64{hint}")
+        if first is None:
+            first = argument, a.dtype
+        elif a.dtype != first[1]:
+            raise TypeError(
+                f"{name} got {argument} of dtype {a.dtype} but {first[0]} of dtype {first[1]}: "
+                f"they must agree; convert with .float() or .double()"
+            )

@@ -1,0 +1,1 @@
+"""Helpers around training: the data loader lives in `engine.utils.data`."""

@@ -1,0 +1,135 @@
+"""The kernel table for Cython: K points at the chosen one. Signatures as in kernels.def."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+
+
+cdef extern from "kernels.h" nogil:
+    ctypedef struct Pool2d:
+        int64_t n, c, h, w, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, oh, ow, count_pad "include", divisor
+
+    ctypedef struct SgdStep:
+        float lr, momentum, dampening, weight_decay
+        int nesterov, maximize, first
+
+    ctypedef struct AdamStep:
+        float keep, weight_decay, fresh1, beta2, fresh2, step_size, scale, eps
+        int maximize
+
+    ctypedef struct Conv2d:
+        int64_t n, c, h, w, o, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, uh, uw, oh, ow
+
+    int64_t staged_height(const Conv2d *q)
+    int64_t staged_width(const Conv2d *q)
+
+    ctypedef struct KernelTable:
+        const char *isa
+        int mr
+        int nr
+        int lanes
+        # gemm.c
+        void (*gemm_tile)(int64_t rows, int64_t cols, int64_t k, const float *a, const float *b, int64_t ldb,
+                          float *c, int64_t ldc, const float *row_bias, const float *col_bias,
+                          int accumulate) noexcept nogil
+        void (*direct_tile)(int64_t rows, int64_t cols, int64_t k, const float *a, const float *image,
+                            const int64_t *offsets, float *c, int64_t ldc, const float *row_bias, int64_t y, int64_t x,
+                            int64_t width, int64_t ow) noexcept nogil
+        void (*across_tile)(int64_t rows, int64_t cols, int64_t k, const float *image, const int64_t *offsets,
+                            const float *w, float *c, int64_t ldc, const float *bias) noexcept nogil
+        void (*gemm_dot)(int64_t rows, int64_t cols, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                         float *c, int64_t c_row, int64_t c_col, const float *row_bias, const float *col_bias,
+                         int accumulate) noexcept nogil
+        void (*gemm_few)(int64_t rows, int64_t cols, int64_t k, const float *a, int64_t a_row, int64_t a_col,
+                         const float *b, int64_t ldb, float *c, int64_t ldc, const float *row_bias,
+                         const float *col_bias, int accumulate) noexcept nogil
+        void (*sum_columns)(const float *g, int64_t rows, int64_t cols, int64_t ld, float *sums) noexcept nogil
+        double (*sum_run)(const float *x, int64_t n) noexcept nogil
+        # pack.c
+        void (*pack_rows)(float *panel, int width, const float *src, int64_t ld, int64_t count, int64_t k) noexcept nogil
+        void (*pack_columns)(float *panel, int width, const float *src, int64_t ld, int64_t count,
+                             int64_t k) noexcept nogil
+        void (*pack_rotated)(float *panel, int width, const float *w, int64_t ldo, int64_t taps, int64_t count,
+                             int64_t k0, int64_t k) noexcept nogil
+        void (*stage_plane)(const Conv2d *q, const float *x, float *plane) noexcept nogil
+        void (*pack_patches)(float *panel, const Conv2d *q, const float *image, const float *end, int64_t k0, int64_t k,
+                             int64_t pixel, int64_t count) noexcept nogil
+        void (*pack_windows)(float *panel, const Conv2d *q, const float *image, const float *end, int64_t k0,
+                             int64_t count, int64_t pixel, int64_t k) noexcept nogil
+        # window.c
+        void (*window_sums)(const Conv2d *q, int64_t cols, const float *x, int64_t width, const float *g, int64_t rows,
+                            float *sums) noexcept nogil
+        void (*row_dots)(int64_t rows, int64_t kw, int64_t n, const float *g, const float *x, int64_t step, float *sums,
+                         int64_t lds) noexcept nogil
+        void (*spread_rows)(const float *src, int64_t rows, int64_t ow, int64_t width, float *dst,
+                            int64_t n) noexcept nogil
+        void (*sum_vectors)(const float *vectors, int64_t n, float *sums) noexcept nogil
+        void (*sum_window_parts)(const float *parts, int64_t count, int64_t step, int64_t taps, int64_t cols, float *dw,
+                                 int64_t ldw) noexcept nogil
+        # unfold.c
+        void (*unfold_plane)(const Conv2d *q, const float *x, float *rows) noexcept nogil
+        void (*fold_plane)(const Conv2d *q, const float *rows, float *x) noexcept nogil
+        # machine.c
+        double (*fma_chains)(int64_t rounds) noexcept nogil
+        void (*stream_read)(const float *x, int64_t n, float *sum) noexcept nogil
+        void (*stream_write)(float *x, int64_t n, float value) noexcept nogil
+        void (*stream_copy)(float *y, const float *x, int64_t n) noexcept nogil
+        # pointwise.c
+        void (*add_rows)(int64_t rows, int64_t n, const float *a, const float *b, float *y) noexcept nogil
+        void (*add_right)(int64_t n, const float *a, float s, float *y) noexcept nogil
+        void (*add_left)(int64_t n, const float *a, float s, float *y) noexcept nogil
+        void (*sub_rows)(int64_t rows, int64_t n, const float *a, const float *b, float *y) noexcept nogil
+        void (*sub_right)(int64_t n, const float *a, float s, float *y) noexcept nogil
+        void (*sub_left)(int64_t n, const float *a, float s, float *y) noexcept nogil
+        void (*mul_rows)(int64_t rows, int64_t n, const float *a, const float *b, float *y) noexcept nogil
+        void (*mul_right)(int64_t n, const float *a, float s, float *y) noexcept nogil
+        void (*mul_left)(int64_t n, const float *a, float s, float *y) noexcept nogil
+        void (*div_rows)(int64_t rows, int64_t n, const float *a, const float *b, float *y) noexcept nogil
+        void (*div_right)(int64_t n, const float *a, float s, float *y) noexcept nogil
+        void (*div_left)(int64_t n, const float *a, float s, float *y) noexcept nogil
+        void (*map_neg)(int64_t n, const float *a, float *y) noexcept nogil
+        void (*map_exp)(int64_t n, const float *a, float *y) noexcept nogil
+        void (*map_log)(int64_t n, const float *a, float *y) noexcept nogil
+        void (*map_sqrt)(int64_t n, const float *a, float *y) noexcept nogil
+        void (*map_sigmoid)(int64_t n, const float *a, float *y) noexcept nogil
+        void (*map_tanh)(int64_t n, const float *a, float *y) noexcept nogil
+        void (*map_relu)(int64_t n, const float *a, float *y) noexcept nogil
+        void (*relu_dx)(int64_t n, const float *g, const float *y, float *dx) noexcept nogil
+        void (*sigmoid_dx)(int64_t n, const float *g, const float *y, float *dx) noexcept nogil
+        void (*tanh_dx)(int64_t n, const float *g, const float *y, float *dx) noexcept nogil
+        # pool.c
+        void (*max_pool_plane)(const Pool2d *q, const float *x, float *y, void *taps) noexcept nogil
+        void (*max_pool_plane_dx)(const Pool2d *q, const float *g, const void *taps, float *dx) noexcept nogil
+        void (*avg_pool_plane)(const Pool2d *q, const float *x, float *y) noexcept nogil
+        void (*avg_pool_plane_dx)(const Pool2d *q, const float *g, float *dx) noexcept nogil
+        # norm.c
+        void (*part_moments)(int64_t images, int64_t n, int64_t step, const float *x, double *moments) noexcept nogil
+        void (*merge_moments)(int64_t parts, const double *moments, float *mean, float *variance) noexcept nogil
+        void (*affine_planes)(int64_t first, int64_t last, int64_t channels, int64_t n, const float *x,
+            const float *mean, const float *invstd, const float *w, const float *b, float *y) noexcept nogil
+        void (*part_gradient_sums)(int64_t images, int64_t n, int64_t step, const float *g, const float *x,
+            float mean, double *sums) noexcept nogil
+        void (*part_gradient)(int64_t images, int64_t n, int64_t step, const float *g, const float *x, float mean,
+            float kg, float kx, float k, float *dx) noexcept nogil
+        # loss.c
+        void (*softmax_rows)(int64_t rows, int64_t n, const float *x, float *y) noexcept nogil
+        void (*log_softmax_rows)(int64_t rows, int64_t n, const float *x, float *y) noexcept nogil
+        void (*softmax_dx_rows)(int64_t rows, int64_t n, const float *g, const float *y, float *dx) noexcept nogil
+        void (*log_softmax_dx_rows)(int64_t rows, int64_t n, const float *g, const float *y, float *dx) noexcept nogil
+        int64_t (*bad_label)(int64_t rows, int64_t n, const int64_t *labels) noexcept nogil
+        void (*cross_entropy_rows)(int64_t rows, int64_t n, const float *x, const int64_t *labels, float *losses,
+            float *p) noexcept nogil
+        void (*cross_entropy_dx_rows)(int64_t rows, int64_t n, const float *g, const float *p, const int64_t *labels,
+            float *dx) noexcept nogil
+        # optim.c
+        void (*sgd_step)(int64_t n, float *p, const float *g, float *buf, const SgdStep *s) noexcept nogil
+        void (*adam_step)(int64_t n, float *p, const float *g, float *m, float *v, const AdamStep *s) noexcept nogil
+        # augment.c
+        void (*normalize_plane)(int64_t n, const uint8_t *x, float scale, float shift, float *y) noexcept nogil
+        int64_t (*bad_index)(int64_t n, int64_t count, const int64_t *indices) noexcept nogil
+
+    int isa_count()
+    const KernelTable *isa_table(int index)
+    int isa_runs(int index)
+    const char *cpu_feature(int index)
+
+
+cdef const KernelTable *K

@@ -1,0 +1,10 @@
+"""Sizes of a convolution for C: see geometry.pyx."""
+
+from engine_ext._isa cimport Conv2d
+
+
+# Fills `q` from a Conv2dGeometry; ValueError unless its sizes agree with one another and fit 62 bits.
+cdef int read_conv2d(object geom, Conv2d *q) except -1
+
+# ValueError unless `array` has these four sizes.
+cdef int expect_shape(str name, object array, Py_ssize_t d0, Py_ssize_t d1, Py_ssize_t d2, Py_ssize_t d3) except -1

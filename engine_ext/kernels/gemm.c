@@ -1,0 +1,391 @@
+/* The register tile that matrix products and convolutions share, and dot products for matrices of few rows.
+ *
+ * c[rows, cols] = (c +) a[k, rows] * b[k, cols] + bias. Panels of a are packed [k][MR]; those of b [k][NR], or rows of a
+ * matrix ldb apart. The accumulators must stay in registers: every trip count inside is a constant after inlining.
+ */
+
+#define LONGEST_SUM 384
+
+/* The columns that no whole vector covers: from a buffer [rows][NR] to c. */
+static __attribute__((noinline)) void store_edge(int64_t rows, int64_t cols, const float *edge, float *c, int64_t ldc,
+                                                 const float *col_bias, int accumulate)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < cols; j++) {
+            float sum = edge[r * NR + j] + (col_bias ? col_bias[j] : 0.0f);
+            c[r * ldc + j] = accumulate ? c[r * ldc + j] + sum : sum;
+        }
+}
+
+/* A run of n floats, exactly, by two overlapping vectors where it can. */
+INLINE void copy_run(float *d, const float *s, int64_t n)
+{
+    if (n >= LANES) {
+        for (int64_t i = 0; i + LANES < n; i += LANES) store(d + i, load(s + i));
+        store(d + n - LANES, load(s + n - LANES));
+    } else if (n >= 8) {
+        octet first = *(const octet *)s, last = *(const octet *)(s + n - 8);
+        *(octet *)d = first;
+        *(octet *)(d + n - 8) = last;
+    } else if (n >= 4) {
+        quad first = *(const quad *)s, last = *(const quad *)(s + n - 4);
+        *(quad *)d = first;
+        *(quad *)(d + n - 4) = last;
+    } else
+        for (int64_t i = 0; i < n; i++) d[i] = s[i];
+}
+
+/* Where the columns of a direct tile belong: they are `cols` pixels from (y, x) on of an image `width` wide, of which
+ * the first `ow` of each row are the output's. */
+typedef struct Runs {
+    int64_t cols, y, x, width, ow;
+} Runs;
+
+/* The pixels that belong to the output, from a buffer [rows][NR] to planes c[rows][ldc]. */
+static __attribute__((noinline)) void store_runs(int64_t rows, const float *edge, float *c, int64_t ldc, const Runs *runs)
+{
+    int64_t y = runs->y, x = runs->x;
+    for (int64_t j = 0; j < runs->cols; j += runs->width - x, x = 0, y++) {
+        int64_t n = runs->ow - x < runs->cols - j ? runs->ow - x : runs->cols - j;
+        for (int64_t r = 0; r < (n > 0 ? rows : 0); r++) copy_run(c + r * ldc + y * runs->ow + x, edge + r * NR + j, n);
+    }
+}
+
+/* A tile of pixels by outputs, from a buffer [rows][NR] to planes: c[j * ldc + r]. */
+static __attribute__((noinline)) void store_columns(int64_t rows, int64_t cols, const float *edge, float *c, int64_t ldc,
+                                                    const float *bias)
+{
+    for (int64_t j = 0; j < cols; j += LANES) {
+        vec m[LANES];
+        int64_t n = cols - j < LANES ? cols - j : LANES;
+#pragma GCC unroll 16
+        for (int r = 0; r < LANES; r++) m[r] = r < rows ? load(edge + r * NR + j) : (vec){0};
+        transpose(m);
+        float columns[LANES * LANES];
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) store(columns + i * LANES, m[i]);
+        for (int64_t i = 0; i < n; i++) {
+            if (bias) store(columns + i * LANES, load(columns + i * LANES) + splat(bias[j + i]));
+            copy_run(c + (j + i) * ldc, columns + i * LANES, rows);
+        }
+    }
+}
+
+INLINE void tile(
+    const int rows, const int vectors, int64_t cols, int64_t k,
+    const float *a,         /* IN [k][MR], rows of them used */
+    const int64_t *a_offsets,   /* IN [k] or NULL: row p of a is a_offsets[p] floats on, not p * MR */
+    const float *b,         /* IN [k][ldb], vectors * LANES of them read */
+    const int64_t *b_offsets,   /* IN [k] or NULL: row p of b is b_offsets[p] floats on, not p * ldb */
+    int64_t ldb,
+    float *c,               /* OUT [rows][ldc], cols of them; IN too when accumulating */
+    int64_t ldc,
+    const float *row_bias,  /* IN [rows] or NULL */
+    const float *col_bias,  /* IN [cols] or NULL */
+    int accumulate,
+    const Runs *runs)       /* with b_offsets: where the columns go */
+{
+    const int gathers = a_offsets || b_offsets;
+    vec acc[MR][NV];
+    float edge[MR * NR];    /* of tiles that are not stored as they are */
+    int64_t done = 0;
+    do {    /* packed panels are short; longer sums are added up from parts, which keeps their rounding errors small */
+        int64_t steps = gathers && k - done > LONGEST_SUM ? LONGEST_SUM : k - done;
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            if (!a_offsets) __builtin_prefetch(c + r * ldc, 1);
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) acc[r][v] = (vec){0};
+        }
+        for (int64_t p = 0; p < steps; p++) {
+            vec across[NV];
+            const float *left = a_offsets ? a + *a_offsets++ : a, *row = b_offsets ? b + *b_offsets++ : b;
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) across[v] = load(row + v * LANES);
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++) {
+                vec down = splat(left[r]);
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++) acc[r][v] += down * across[v];
+            }
+            if (!a_offsets) a += MR;
+            if (!b_offsets) b += ldb;
+        }
+        if (done)
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++) acc[r][v] += load(edge + r * NR + v * LANES);
+        else if (row_bias)
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++) acc[r][v] += splat(row_bias[r]);
+        if (gathers || cols != vectors * LANES)
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++) store(edge + r * NR + v * LANES, acc[r][v]);
+        done += steps;
+    } while (gathers && done < k);
+    if (!gathers && cols == vectors * LANES) {
+        if (col_bias)
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++) acc[r][v] += load(col_bias + v * LANES);
+        if (accumulate)
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++) acc[r][v] += load(c + r * ldc + v * LANES);
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) store(c + r * ldc + v * LANES, acc[r][v]);
+        return;
+    }
+    if (a_offsets) store_columns(rows, cols, edge, c, ldc, col_bias);
+    else if (b_offsets) store_runs(rows, edge, c, ldc, runs);
+    else store_edge(rows, cols, edge, c, ldc, col_bias, accumulate);
+}
+
+#define TILE_ARGUMENTS int64_t cols, int64_t k, const float *a, const float *b, int64_t ldb, float *c, int64_t ldc, \
+    const float *row_bias, const float *col_bias, int accumulate
+#define DIRECT_ARGUMENTS int64_t k, const float *a, const float *b, const int64_t *offsets, float *c, int64_t ldc, \
+    const float *row_bias, const Runs *runs
+#define ACROSS_ARGUMENTS int64_t cols, int64_t k, const float *a, const int64_t *offsets, const float *b, float *c, \
+    int64_t ldc, const float *col_bias
+
+#define TILE(rows, vectors) \
+    static void tile_##rows##_##vectors(TILE_ARGUMENTS) \
+    { tile(rows, vectors, cols, k, a, NULL, b, NULL, ldb, c, ldc, row_bias, col_bias, accumulate, NULL); } \
+    static void direct_##rows##_##vectors(DIRECT_ARGUMENTS) \
+    { tile(rows, vectors, 0, k, a, NULL, b, offsets, 0, c, ldc, row_bias, NULL, 0, runs); } \
+    static void across_##rows##_##vectors(ACROSS_ARGUMENTS) \
+    { tile(rows, vectors, cols, k, a, offsets, b, NULL, NR, c, ldc, NULL, col_bias, 0, NULL); }
+#if NV == 3
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
+#define TILE_NAMES(rows) {tile_##rows##_1, tile_##rows##_2, tile_##rows##_3},
+#define DIRECT_NAMES(rows) {direct_##rows##_1, direct_##rows##_2, direct_##rows##_3},
+#define ACROSS_NAMES(rows) {across_##rows##_1, across_##rows##_2, across_##rows##_3},
+#else
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2)
+#define TILE_NAMES(rows) {tile_##rows##_1, tile_##rows##_2},
+#define DIRECT_NAMES(rows) {direct_##rows##_1, direct_##rows##_2},
+#define ACROSS_NAMES(rows) {across_##rows##_1, across_##rows##_2},
+#endif
+#if MR == 14
+#define EACH_ROWS(F) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14)
+#elif MR == 8
+#define EACH_ROWS(F) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8)
+#elif MR == 6
+#define EACH_ROWS(F) F(1) F(2) F(3) F(4) F(5) F(6)
+#else
+#define EACH_ROWS(F) F(1) F(2) F(3) F(4)
+#endif
+
+EACH_ROWS(TILES)
+static void (*const tiles[MR][NV])(TILE_ARGUMENTS) = {EACH_ROWS(TILE_NAMES)};
+static void (*const directs[MR][NV])(DIRECT_ARGUMENTS) = {EACH_ROWS(DIRECT_NAMES)};
+static void (*const acrosses[MR][NV])(ACROSS_ARGUMENTS) = {EACH_ROWS(ACROSS_NAMES)};
+
+/* One tile of 1..MR rows and 1..NR columns: computes those rows only, and as many vectors as the columns need. */
+static void gemm_tile(int64_t rows, int64_t cols, int64_t k, const float *a, const float *b, int64_t ldb,
+                      float *c, int64_t ldc, const float *row_bias, const float *col_bias, int accumulate)
+{
+    tiles[rows - 1][(cols - 1) / LANES](cols, k, a, b, ldb, c, ldc, row_bias, col_bias, accumulate);
+}
+
+/* A tile of a convolution with stride 1 whose patches are not packed but read from the image: tap p of every pixel is
+ * offsets[p] floats on. Columns are `cols` pixels from (y, x) on, counted over whole image rows of `width`; those beyond
+ * the output's `ow` columns are computed and dropped. */
+static void direct_tile(
+    int64_t rows, int64_t cols, int64_t k,
+    const float *a,         /* IN [k][MR] */
+    const float *image,     /* IN, at pixel (y, x); up to LANES - 1 floats more than cols are read */
+    const int64_t *offsets, /* IN [k] */
+    float *c, int64_t ldc,  /* OUT [rows][ldc], planes of the output */
+    const float *row_bias,
+    int64_t y, int64_t x, int64_t width, int64_t ow)
+{
+    Runs runs = {cols, y, x, width, ow};
+    directs[rows - 1][(cols - 1) / LANES](k, a, image, offsets, c, ldc, row_bias, &runs);
+}
+
+/* A tile of a convolution whose rows are 1..MR neighbouring pixels, read from the image, and whose columns are 1..NR
+ * outputs: no pixel is computed in vain, but the tile is transposed on its way out. Horizontal stride 1. */
+static void across_tile(
+    int64_t rows, int64_t cols, int64_t k,
+    const float *image,     /* IN, at the first pixel */
+    const int64_t *offsets, /* IN [k], from a pixel to its taps */
+    const float *w,         /* IN [k][NR] */
+    float *c, int64_t ldc,  /* OUT, output j of pixel r at c[j * ldc + r] */
+    const float *bias)      /* IN [cols] or NULL */
+{
+    acrosses[rows - 1][(cols - 1) / LANES](cols, k, image, offsets, w, c, ldc, bias);
+}
+
+/* c[r, j] = sum_p a[r, p] * b[j, p] + bias for 1..FEW rows of a and DOTS rows of b, all contiguous along p. */
+#define FEW 4
+#if LANES == 16
+#define DOTS 4
+#else
+#define DOTS 2      /* 16 registers */
+#endif
+
+INLINE void dot_block(
+    const int rows, const int dots, int64_t k,
+    const float *a,         /* IN [rows][lda] */
+    int64_t lda,
+    const float *b,         /* IN [dots][ldb] */
+    int64_t ldb,
+    float *sums)            /* OUT [rows][DOTS] */
+{
+    vec acc[FEW][DOTS];
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int j = 0; j < dots; j++) acc[r][j] = (vec){0};
+    int64_t p = 0;
+    for (; p + LANES <= k; p += LANES) {
+        vec down[FEW];
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) down[r] = load(a + r * lda + p);
+#pragma GCC unroll 4
+        for (int j = 0; j < dots; j++) {
+            vec across = load(b + j * ldb + p);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++) acc[r][j] += down[r] * across;
+        }
+    }
+    if (p < k)
+#pragma GCC unroll 4
+        for (int j = 0; j < dots; j++) {
+            vec across = load_first(b + j * ldb + p, k - p);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++) acc[r][j] += load_first(a + r * lda + p, k - p) * across;
+        }
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int j = 0; j < dots; j++) sums[r * DOTS + j] = sum_lanes(acc[r][j]);
+}
+
+static void gemm_dot(
+    int64_t rows, int64_t cols, int64_t k,
+    const float *a, int64_t lda,                    /* IN [rows][lda], 1..4 rows */
+    const float *b, int64_t ldb,                    /* IN [cols][ldb] */
+    float *c, int64_t c_row, int64_t c_col,         /* OUT, element (r, j) at r * c_row + j * c_col */
+    const float *row_bias, const float *col_bias,   /* IN [rows], [cols], or NULL */
+    int accumulate)
+{
+    float sums[FEW * DOTS];
+    for (int64_t j = 0; j < cols; j += DOTS, b += DOTS * ldb) {
+        int64_t n = cols - j < DOTS ? cols - j : DOTS;
+#define DOT_CASE(rows) case rows: \
+        if (n == DOTS) dot_block(rows, DOTS, k, a, lda, b, ldb, sums); \
+        else for (int64_t i = 0; i < n; i++) dot_block(rows, 1, k, a, lda, b + i * ldb, ldb, sums + i); \
+        break;
+        switch (rows) { DOT_CASE(1) DOT_CASE(2) DOT_CASE(3) DOT_CASE(4) }
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t i = 0; i < n; i++) {
+                float *y = c + r * c_row + (j + i) * c_col;
+                float sum = sums[r * DOTS + i] + (row_bias ? row_bias[r] : 0.0f) + (col_bias ? col_bias[j + i] : 0.0f);
+                *y = accumulate ? *y + sum : sum;
+            }
+    }
+}
+
+/* c[rows, cols] for 1..FEW rows of a with any strides and b unpacked, each element of b read once. */
+INLINE void few_strip(
+    const int rows, const int vectors, int64_t k,
+    const float *a, int64_t a_row, int64_t a_col,
+    const float *b, int64_t ldb,
+    float *c, int64_t ldc, const float *row_bias, const float *col_bias, int accumulate)
+{
+    vec acc[FEW][4];
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) acc[r][v] = (vec){0};
+    for (int64_t p = 0; p < k; p++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            vec across = load(b + p * ldb + v * LANES);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++) acc[r][v] += splat(a[r * a_row + p * a_col]) * across;
+        }
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            vec sum = acc[r][v];
+            float *y = c + r * ldc + v * LANES;
+            if (row_bias) sum += splat(row_bias[r]);
+            if (col_bias) sum += load(col_bias + v * LANES);
+            if (accumulate) sum += load(y);
+            store(y, sum);
+        }
+}
+
+static void gemm_few(
+    int64_t rows, int64_t cols, int64_t k,
+    const float *a, int64_t a_row, int64_t a_col,   /* IN, element (r, p) at r * a_row + p * a_col */
+    const float *b, int64_t ldb,                    /* IN [k][ldb] */
+    float *c, int64_t ldc,                          /* OUT [rows][ldc] */
+    const float *row_bias, const float *col_bias,   /* IN [rows], [cols], or NULL */
+    int accumulate)
+{
+    int64_t j = 0;
+#define FEW_CASE(rows, vectors) case rows: \
+        few_strip(rows, vectors, k, a, a_row, a_col, b + j, ldb, c + j, ldc, row_bias, col_bias ? col_bias + j : NULL, \
+                  accumulate); \
+        break;
+    for (; j + 4 * LANES <= cols; j += 4 * LANES)
+        switch (rows) { FEW_CASE(1, 4) FEW_CASE(2, 4) FEW_CASE(3, 4) FEW_CASE(4, 4) }
+    for (; j + LANES <= cols; j += LANES)
+        switch (rows) { FEW_CASE(1, 1) FEW_CASE(2, 1) FEW_CASE(3, 1) FEW_CASE(4, 1) }
+    for (; j < cols; j++)
+        for (int64_t r = 0; r < rows; r++) {
+            float sum = 0.0f;
+            for (int64_t p = 0; p < k; p++) sum += a[r * a_row + p * a_col] * b[p * ldb + j];
+            sum += (row_bias ? row_bias[r] : 0.0f) + (col_bias ? col_bias[j] : 0.0f);
+            c[r * ldc + j] = accumulate ? c[r * ldc + j] + sum : sum;
+        }
+}
+
+/* Sums of the columns of g[rows][ld], cols of them, in a fixed order: blocks of rows, then the blocks. */
+static void sum_columns(const float *g, int64_t rows, int64_t cols, int64_t ld, float *sums)
+{
+    enum { BLOCK = 64 };
+    for (int64_t j = 0; j < cols; j += LANES) {
+        int64_t n = cols - j < LANES ? cols - j : LANES;
+        vec total = {0};
+        for (int64_t i = 0; i < rows; i += BLOCK) {
+            int64_t stop = i + BLOCK < rows ? i + BLOCK : rows;
+            vec sum = {0};
+            if (n == LANES) for (int64_t r = i; r < stop; r++) sum += load(g + r * ld + j);
+            else for (int64_t r = i; r < stop; r++) sum += load_first(g + r * ld + j, n);
+            total += sum;
+        }
+        store_first(sums + j, total, n);
+    }
+}
+
+/* Sum of n floats in a fixed order. */
+static double sum_run(const float *x, int64_t n)
+{
+    enum { BLOCK = 4096 };
+    double total = 0.0;
+    for (int64_t start = 0; start < n; start += BLOCK) {
+        int64_t stop = start + BLOCK < n ? start + BLOCK : n, i = start;
+        vec acc[4] = {{0}};
+        for (; i + 4 * LANES <= stop; i += 4 * LANES)
+#pragma GCC unroll 4
+            for (int v = 0; v < 4; v++) acc[v] += load(x + i + v * LANES);
+        for (; i < stop; i += LANES) acc[0] += load_first(x + i, stop - i);
+        total += sum_lanes((acc[0] + acc[1]) + (acc[2] + acc[3]));
+    }
+    return total;
+}

@@ -1,0 +1,54 @@
+/* The contract between C and Cython: a table of function pointers, one table per instruction set.
+ *
+ * Every kernel is serial, allocates nothing and knows neither Python nor OpenMP. kernels.def lists them; the same
+ * signatures stand in _isa.pxd.
+ */
+#ifndef ENGINE_KERNELS_H
+#define ENGINE_KERNELS_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* A pooling: the fields of Pool2dGeometry.ints, in its order. */
+typedef struct Pool2d {
+    int64_t n, c, h, w, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, oh, ow, include, divisor;
+} Pool2d;
+
+typedef struct SgdStep {
+    float lr, momentum, dampening, weight_decay;
+    int nesterov, maximize, first;
+} SgdStep;
+
+/* keep: what decoupled weight decay leaves of a weight; step_size and scale: see adam_step. */
+typedef struct AdamStep {
+    float keep, weight_decay, fresh1, beta2, fresh2, step_size, scale, eps;
+    int maximize;
+} AdamStep;
+
+/* A convolution's sizes, as engine/geometry.py has them: x[n, c, h, w], weights [o, c / groups, kh, kw]. */
+typedef struct Conv2d {
+    int64_t n, c, h, w, o, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, uh, uw, oh, ow;
+} Conv2d;
+
+/* Height and width of an image with its padding, and with zeros between the rows and columns of an upsampled one. */
+static inline int64_t staged_height(const Conv2d *q) { return (q->h - 1) * q->uh + 1 + q->pt + q->pb; }
+static inline int64_t staged_width(const Conv2d *q) { return (q->w - 1) * q->uw + 1 + q->pl + q->pr; }
+
+typedef struct KernelTable {
+    const char *isa;
+    int mr, nr;   /* rows and columns of the register tile of gemm_tile */
+    int lanes;    /* floats in a vector */
+#define KERNEL(result, name, arguments) result (*name) arguments;
+#include "kernels.def"
+#undef KERNEL
+} KernelTable;
+
+/* select.c: the tables that were compiled, best first, and which of them this CPU runs. */
+int isa_count(void);
+const KernelTable *isa_table(int index);
+int isa_runs(int index);
+/* Names of the CPU's features that matter here, one after the other: NULL past the last. */
+const char *cpu_feature(int index);
+
+#endif

@@ -1,0 +1,28 @@
+/* All kernels of one instruction set: includes their files and defines kernels_<ISA>. Compiled once per set. */
+#include "kernels.h"
+#include "vec.h"
+
+#include "gemm.c"
+#include "pack.c"
+#include "window.c"
+#include "unfold.c"
+#include "machine.c"
+#include "pointwise.c"
+#include "pool.c"
+#include "norm.c"
+#include "loss.c"
+#include "optim.c"
+#include "augment.c"
+
+#define PASTE_(a, b) a##b
+#define PASTE(a, b) PASTE_(a, b)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
+
+extern __attribute__((visibility("hidden"))) const KernelTable PASTE(kernels_, ISA);
+const KernelTable PASTE(kernels_, ISA) = {
+    .isa = TEXT(ISA), .mr = MR, .nr = NR, .lanes = LANES,
+#define KERNEL(result, name, arguments) .name = name,
+#include "kernels.def"
+#undef KERNEL
+};

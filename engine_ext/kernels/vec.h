@@ -1,0 +1,192 @@
+/* One vector type, as wide as the instruction set has it, and the register tile MR x NR that fits its registers.
+ *
+ * Only the vector extensions that gcc and clang share; intrinsics for nothing but partial vectors.
+ */
+#ifndef ENGINE_VEC_H
+#define ENGINE_VEC_H
+
+#include <stdint.h>
+#include <string.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+#define LANES 16
+#define MR 14
+#define NV 2 /* vectors in a row of the tile */
+#elif defined(__AVX2__)
+#define LANES 8
+#define MR 6
+#define NV 2
+#elif defined(__aarch64__)
+#define LANES 4
+#define MR 8
+#define NV 3
+#else
+#define LANES 4
+#define MR 4
+#define NV 2
+#endif
+#define NR (NV * LANES)
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef float vec_unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+typedef float octet __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
+
+/* Constraint of inline assembly for a value in a vector register. */
+#if defined(__AVX512F__)
+#define VEC_REGISTER "+v"
+#elif defined(__aarch64__)
+#define VEC_REGISTER "+w"
+#else
+#define VEC_REGISTER "+x"
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vec load(const float *p) { return *(const vec_unaligned *)p; }
+INLINE void store(float *p, vec v) { *(vec_unaligned *)p = v; }
+INLINE vec splat(float s) { return s - (vec){0}; }
+/* mask ? a : b, mask as comparisons give it (all bits or none). */
+INLINE vec choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
+
+/* The first n (0 or more) floats at p; lanes from n on are 0 and not read. Masked instructions where there are some:
+ * rows of 10 floats through memcpy took five times as long. */
+INLINE vec load_first(const float *p, int64_t n)
+{
+    if (n >= LANES) return load(p);
+#if defined(__AVX512F__)
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX2__)
+    return _mm256_maskload_ps(p, (__m256i)((ivec){0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n));
+#else
+    vec v = {0};
+    for (int l = 0; l < LANES - 1; l++)
+        if (l < n) v[l] = p[l];
+    return v;
+#endif
+}
+
+/* Floats p[begin..end-1] in their lanes, `fill` in the others, which are not read; 0 <= begin <= end <= LANES. */
+INLINE vec load_between(const float *p, int64_t begin, int64_t end, float fill)
+{
+#if defined(__AVX512F__)
+    return _mm512_mask_loadu_ps(splat(fill), (__mmask16)((1u << end) - (1u << begin)), p);
+#elif defined(__AVX2__)
+    const ivec lane = {0, 1, 2, 3, 4, 5, 6, 7}, inside = (lane >= (int32_t)begin) & (lane < (int32_t)end);
+    return choose(inside, _mm256_maskload_ps(p, (__m256i)inside), splat(fill));
+#else
+    vec v = splat(fill);
+    for (int l = 0; l < LANES; l++)
+        if (l >= begin && l < end) v[l] = p[l];
+    return v;
+#endif
+}
+
+INLINE void store_first(float *p, vec v, int64_t n)
+{
+    if (n >= LANES) {
+        store(p, v);
+        return;
+    }
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), v);
+#elif defined(__AVX2__)
+    _mm256_maskstore_ps(p, (__m256i)((ivec){0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n), v);
+#else
+    for (int l = 0; l < LANES - 1; l++)
+        if (l < n) p[l] = v[l];
+#endif
+}
+
+/* Integers 0 to 255 as n (0 or more, at most LANES are touched) bytes, and back. */
+typedef uint8_t bytes_vec __attribute__((vector_size(LANES)));
+
+INLINE void store_bytes(uint8_t *p, ivec v, int64_t n)
+{
+#if defined(__AVX512F__)
+    _mm512_mask_cvtepi32_storeu_epi8(p, n >= LANES ? 0xffff : (__mmask16)((1u << n) - 1), (__m512i)v);
+#else
+    bytes_vec b = __builtin_convertvector(v, bytes_vec);
+    if (n >= LANES) memcpy(p, &b, LANES);
+    else for (int l = 0; l < LANES - 1; l++)
+        if (l < n) p[l] = b[l];
+#endif
+}
+
+INLINE ivec load_bytes(const uint8_t *p, int64_t n)
+{
+#if defined(__AVX512F__)
+    return (ivec)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(n >= LANES ? 0xffff : (__mmask16)((1u << n) - 1), p));
+#else
+    bytes_vec b = {0};
+    if (n >= LANES) memcpy(&b, p, LANES);
+    else for (int l = 0; l < LANES - 1; l++)
+        if (l < n) b[l] = p[l];
+    return __builtin_convertvector(b, ivec);
+#endif
+}
+
+/* Sum over the lanes in a fixed order: halves onto one another. */
+INLINE float sum_lanes(vec v)
+{
+    float s[LANES];
+    memcpy(s, &v, sizeof s);
+#pragma GCC unroll 8
+    for (int half = LANES / 2; half; half /= 2)
+#pragma GCC unroll 16
+        for (int i = 0; i < half; i++) s[i] += s[i + half];
+    return s[0];
+}
+
+/* Swaps blocks of d x d across the diagonal of two rows d apart; log2(LANES) rounds of it transpose. */
+#define SWAP_LOW(j, d) (((j) & (d)) ? LANES + (j) - (d) : (j))
+#define SWAP_HIGH(j, d) (((j) & (d)) ? LANES + (j) : (j) + (d))
+#define LIST4(F, j, d) F(j, d), F(j + 1, d), F(j + 2, d), F(j + 3, d)
+#if LANES == 16
+#define LIST(F, d) LIST4(F, 0, d), LIST4(F, 4, d), LIST4(F, 8, d), LIST4(F, 12, d)
+#elif LANES == 8
+#define LIST(F, d) LIST4(F, 0, d), LIST4(F, 4, d)
+#else
+#define LIST(F, d) LIST4(F, 0, d)
+#endif
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE_BY(x, y, F, d) __builtin_shufflevector(x, y, LIST(F, d))
+#else
+#define SHUFFLE_BY(x, y, F, d) __builtin_shuffle(x, y, (ivec){LIST(F, d)})
+#endif
+#define SWAP_ROUND(d) \
+    _Pragma("GCC unroll 16") \
+    for (int i = 0; i < LANES; i++) \
+        if (!(i & (d))) { \
+            vec low = SHUFFLE_BY(m[i], m[i + (d)], SWAP_LOW, d), high = SHUFFLE_BY(m[i], m[i + (d)], SWAP_HIGH, d); \
+            m[i] = low; \
+            m[i + (d)] = high; \
+        }
+
+INLINE void transpose(vec m[LANES])
+{
+#if LANES == 16
+    SWAP_ROUND(8)
+#endif
+#if LANES >= 8
+    SWAP_ROUND(4)
+#endif
+    SWAP_ROUND(2)
+    SWAP_ROUND(1)
+}
+
+/* Every second float of two vectors in a row; and back, the two halves of a[0] b[0] a[1] b[1] ... */
+#define EVEN(j, d) (2 * (j))
+#define ODD(j, d) (2 * (j) + 1)
+#define WEAVE_LOW(j, d) ((j) % 2 * LANES + (j) / 2)
+#define WEAVE_HIGH(j, d) ((j) % 2 * LANES + LANES / 2 + (j) / 2)
+INLINE vec evens(vec a, vec b) { return SHUFFLE_BY(a, b, EVEN, 0); }
+INLINE vec odds(vec a, vec b) { return SHUFFLE_BY(a, b, ODD, 0); }
+INLINE vec weave_low(vec a, vec b) { return SHUFFLE_BY(a, b, WEAVE_LOW, 0); }
+INLINE vec weave_high(vec a, vec b) { return SHUFFLE_BY(a, b, WEAVE_HIGH, 0); }
+
+#endif

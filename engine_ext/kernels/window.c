@@ -1,0 +1,160 @@
+/* Weight gradients without packed patches: sums over pixels of gradient times image, for all taps of a window at once. */
+
+/* Registers for accumulators: half as many taps or outputs at a time where there are 16. */
+#if LANES == 16 || defined(__aarch64__)
+#define MANY_REGISTERS 1
+#else
+#define MANY_REGISTERS 0
+#endif
+
+/* Taps down, outputs across: sums[i * kw + j, :] += x[pixel + (i, j)] * g[pixel, :] for `down` window rows. */
+INLINE void window_block(
+    const int down, const int kw, const int vectors, const Conv2d *q,
+    const float *x,         /* IN, at the first pixel and window row */
+    int64_t width,          /* of an image row */
+    const float *g,         /* IN [rows * ow][NR] */
+    int64_t rows,
+    float *sums)            /* IN, OUT [down * kw][NR] */
+{
+    vec acc[25][NV];
+#pragma GCC unroll 25
+    for (int t = 0; t < down * kw; t++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) acc[t][v] = load(sums + t * NR + v * LANES);
+    for (int64_t y = 0; y < rows; y++) {
+        const float *pixel = x + y * q->sh * width;
+        for (int64_t n = 0; n < q->ow; n++, pixel += q->sw, g += NR) {
+            vec across[NV];
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) across[v] = load(g + v * LANES);
+#pragma GCC unroll 25
+            for (int t = 0; t < down * kw; t++) {
+                vec tap = splat(pixel[t / kw * q->dh * width + t % kw]);
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++) acc[t][v] += tap * across[v];
+            }
+        }
+    }
+#pragma GCC unroll 25
+    for (int t = 0; t < down * kw; t++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) store(sums + t * NR + v * LANES, acc[t][v]);
+}
+
+/* One channel and 1..NR outputs; windows of 3x3 or 5x5, not dilated horizontally. */
+static void window_sums(const Conv2d *q, int64_t cols, const float *x, int64_t width, const float *g, int64_t rows,
+                        float *sums)
+{
+    const int64_t line = q->dh * width;
+#define WINDOW(down, kw, vectors, i, v) \
+    window_block(down, kw, vectors, q, x + (i) * line, width, g + (v) * LANES, rows, sums + (i) * (kw) * NR + (v) * LANES)
+    for (int64_t v = 0; v * LANES < cols;) {
+#if MANY_REGISTERS
+        if (q->kw == 5) WINDOW(5, 5, 1, 0, v), v++;
+        else if (v * LANES + LANES < cols) WINDOW(3, 3, 2, 0, v), v += 2;
+        else WINDOW(3, 3, 1, 0, v), v++;
+#else
+        if (q->kw == 5)
+            for (int64_t i = 0; i < 4; i += 2) WINDOW(2, 5, 1, i, v);
+        if (q->kw == 5) WINDOW(1, 5, 1, 4, v);
+        else WINDOW(3, 3, 1, 0, v);
+        v++;
+#endif
+    }
+}
+
+/* Pixels across: sums[r, j, :] += g[r, pixel] * x[pixel + j * step], lane by lane, for `taps` taps of one window row. */
+INLINE void dots_block(
+    const int rows, const int taps,
+    int64_t n,              /* a multiple of LANES */
+    const float *g,         /* IN [rows][n] */
+    const float *x,         /* IN [n + taps * step] */
+    int64_t step,
+    float *sums,            /* IN, OUT [rows][lds], taps * LANES of them */
+    int64_t lds)
+{
+    vec acc[8][5];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 5
+        for (int j = 0; j < taps; j++) acc[r][j] = load(sums + r * lds + j * LANES);
+    for (int64_t p = 0; p < n; p += LANES) {
+        vec across[5];
+#pragma GCC unroll 5
+        for (int j = 0; j < taps; j++) across[j] = load(x + p + j * step);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            vec down = load(g + r * n + p);
+#pragma GCC unroll 5
+            for (int j = 0; j < taps; j++) acc[r][j] += down * across[j];
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 5
+        for (int j = 0; j < taps; j++) store(sums + r * lds + j * LANES, acc[r][j]);
+}
+
+/* All outputs and the kw taps of one window row. */
+static void row_dots(int64_t rows, int64_t kw, int64_t n, const float *g, const float *x, int64_t step, float *sums,
+                     int64_t lds)
+{
+    for (int64_t j = 0, taps; j < kw; j += taps, x += taps * step, sums += taps * LANES) {
+        taps = kw - j >= 5 && kw % 3 ? 5 : kw - j >= 3 ? 3 : 1;
+        for (int64_t r = 0, block; r < rows; r += block) {
+#define DOTS_CASE(rows, taps) case rows: dots_block(rows, taps, n, g + r * n, x, step, sums + r * lds, lds); break;
+#if MANY_REGISTERS
+            int64_t most = taps == 5 ? 4 : 8;
+#else
+            int64_t most = taps == 5 ? 2 : taps == 3 ? 4 : 8;
+#endif
+            int64_t blocks = (rows - r + most - 1) / most;
+            block = (rows - r + blocks - 1) / blocks;
+            if (taps == 5)
+                switch (block) { DOTS_CASE(1, 5) DOTS_CASE(2, 5) DOTS_CASE(3, 5) DOTS_CASE(4, 5) }
+            else if (taps == 3)
+                switch (block) {
+                    DOTS_CASE(1, 3) DOTS_CASE(2, 3) DOTS_CASE(3, 3) DOTS_CASE(4, 3)
+                    DOTS_CASE(5, 3) DOTS_CASE(6, 3) DOTS_CASE(7, 3) DOTS_CASE(8, 3)
+                }
+            else
+                switch (block) {
+                    DOTS_CASE(1, 1) DOTS_CASE(2, 1) DOTS_CASE(3, 1) DOTS_CASE(4, 1)
+                    DOTS_CASE(5, 1) DOTS_CASE(6, 1) DOTS_CASE(7, 1) DOTS_CASE(8, 1)
+                }
+        }
+    }
+}
+
+/* Rows of `ow` floats to rows of `width`, zeros between and behind them: `n` floats in all. */
+static void spread_rows(const float *src, int64_t rows, int64_t ow, int64_t width, float *dst, int64_t n)
+{
+    for (int64_t y = 0; y < rows; y++) {
+        copy_run(dst + y * width, src + y * ow, ow);
+        int64_t stop = y + 1 < rows ? (y + 1) * width : n;
+        for (int64_t x = y * width + ow; x < stop; x++) dst[x] = 0.0f;
+    }
+}
+
+/* Sums over the lanes of n vectors. */
+static void sum_vectors(const float *vectors, int64_t n, float *sums)
+{
+    for (int64_t i = 0; i < n; i++) sums[i] = sum_lanes(load(vectors + i * LANES));
+}
+
+/* Parts [taps][NR], `step` floats apart, added in order and transposed: dw[r][ldw], cols rows of it. */
+static void sum_window_parts(const float *parts, int64_t count, int64_t step, int64_t taps, int64_t cols, float *dw,
+                             int64_t ldw)
+{
+    for (int64_t from = 0; from < cols; from += LANES)
+        for (int64_t t = 0; t < taps; t += LANES) {
+            vec m[LANES];
+            int64_t n = taps - t < LANES ? taps - t : LANES, outputs = cols - from < LANES ? cols - from : LANES;
+            for (int i = 0; i < LANES; i++) {
+                m[i] = (vec){0};
+                for (int64_t p = 0; p < (i < n ? count : 0); p++) m[i] += load(parts + p * step + (t + i) * NR + from);
+            }
+            transpose(m);
+            for (int64_t r = 0; r < outputs; r++) store_first(dw + (from + r) * ldw + t, m[r], n);
+        }
+}

@@ -1,0 +1,83 @@
+"""How two kernels are compared, and how samples become arrays."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from engine.ops._op import OPS
+
+
+def arrays_of(row, sample, dtype):
+    """The arrays of a sample, the same ones every time; floats in `dtype`, rounded to float32 first."""
+    rng = np.random.default_rng(zlib.crc32(f"{row.name} {sample!r}".encode()))
+    arrays = []
+    for spec in sample.arrays:
+        a = None if spec is None else spec.draw(rng) if hasattr(spec, "draw") else row.draw(rng, spec)
+        if a is not None and a.dtype.kind == "f":
+            a = a.astype("float32").astype(dtype)
+        arrays.append(a)
+    return arrays
+
+
+def noncontiguous(a):
+    """The same values over memory with gaps and another order of axes."""
+    if a is None or not a.ndim:
+        return a
+    wide = np.zeros(tuple(2 * n for n in reversed(a.shape)), a.dtype)
+    view = wide[tuple(slice(None, None, 2) for _ in a.shape)].transpose()
+    view[...] = a
+    return view
+
+
+def run(k, name, arrays, params, seed=0):
+    """Outputs and vjps of an operation: (list of outputs, list of gradients or None)."""
+    y, vjps = OPS[name](k, *arrays, **params)
+    outputs = list(y) if isinstance(y, tuple) else [y]
+    if vjps is None:
+        return outputs, None
+    rng = np.random.default_rng(seed)
+    gs = [
+        rng.standard_normal(o.shape).astype("float32").astype(o.dtype) if o.dtype.kind == "f" else None for o in outputs
+    ]
+    if isinstance(y, tuple):  # only the first output of our several-output operations carries a gradient
+        gs = gs[:1] + [None] * (len(gs) - 1)
+    if isinstance(vjps, tuple):
+        gradients = [None if v is None or a is None else v(gs[0]) for v, a in zip(vjps, arrays, strict=True)]
+    else:
+        gradients = list(vjps(gs if isinstance(y, tuple) else gs[0]))
+        gradients = [None if a is None else d for d, a in zip(gradients, arrays, strict=True)]
+    return outputs, gradients
+
+
+def assert_close(got, truth, tolerance, what):
+    """|got - truth| <= tolerance * RMS(truth) plus as much of each value; integers, infinities and shapes exactly."""
+    assert isinstance(got, np.ndarray), f"{what}: {type(got).__name__} instead of an array"
+    assert got.shape == truth.shape, f"{what}: shape {got.shape}, expected {truth.shape}"
+    if truth.dtype.kind != "f":
+        np.testing.assert_array_equal(got, truth, err_msg=what)
+        return
+    assert got.dtype.kind == "f", f"{what}: dtype {got.dtype}"
+    if not truth.size:
+        return
+    rms = float(np.sqrt(np.mean(np.square(truth, dtype="float64"))))
+    np.testing.assert_allclose(got, truth, rtol=tolerance, atol=tolerance * rms, err_msg=what)
+
+
+def assert_equals_reference(k, reference, row, sample, tolerance, transform=lambda a: a):
+    """Kernels of `k` in float32 against the reference in float64: outputs and every gradient; inputs left as they were."""
+    exact = arrays_of(row, sample, "float64")
+    arrays = [None if a is None else transform(a) for a in arrays_of(row, sample, "float32")]
+    before = [None if a is None else a.copy() for a in arrays]
+    outputs, gradients = run(k, row.name, arrays, sample.params)
+    true_outputs, true_gradients = run(reference, row.name, exact, sample.params)
+    for a, b in zip(arrays, before, strict=True):
+        assert a is None or a.tobytes() == b.tobytes(), f"{row.name}: an input was modified"
+    for i, (y, truth) in enumerate(zip(outputs, true_outputs, strict=True)):
+        assert_close(y, truth, tolerance, f"{row.name} {sample}: output {i}")
+    assert (gradients is None) == (true_gradients is None)
+    for i, (d, truth) in enumerate(zip(gradients or [], true_gradients or [], strict=True)):
+        assert (d is None) == (truth is None)
+        if d is not None:
+            assert_close(d, truth, 4 * tolerance, f"{row.name} {sample}: gradient {i}")

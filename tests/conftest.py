@@ -1,0 +1,36 @@
+"""Fixtures that all tests share: where the data files lie."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of the public data sets: ENGINE_DATA, else ../shared/data; without either, a visible skip."""
+    chosen = os.environ.get("ENGINE_DATA")
+    folder = Path(chosen) if chosen else PROJECT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no data files at {folder}; ENGINE_DATA names another folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_root(data_root) -> Path:
+    """The folder of the four MNIST files, read in place."""
+    return _existing(data_root / "mnist")
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist_root(data_root) -> Path:
+    """The folder of the four Fashion-MNIST files, read in place."""
+    return _existing(data_root / "fashion-mnist")
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        pytest.skip(f"no data files at {folder}; ENGINE_DATA names another place for the data sets")
+    return folder

@@ -1,0 +1,620 @@
+"""The element-wise, pooling, normalisation, loss, optimiser and image kernels against NumPy in float64, on every ISA.
+
+Each is also run on 1, 2, 3, 4 and 7 threads with no threshold, and must give the same bits.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from engine.geometry import Pool2dGeometry
+from engine_ext import _isa, augment, loss, norm, optim, parallel, pointwise, pool
+
+SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 127, 1009, 16384, 16385, 70001]
+EPS = np.finfo(np.float32).eps
+TINY = np.finfo(np.float32).tiny
+# Pure copies of NumPy's semantics on odd values warn there, as they should.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+@pytest.fixture(params=_isa.isas(), autouse=True)
+def isa(request):
+    """Every test runs on every instruction set of this machine, without a threshold for threads."""
+    before, threads, threshold = _isa.isa(), parallel.get_num_threads(), parallel.get_threshold()
+    _isa.use_isa(request.param)
+    parallel.set_threshold(0)
+    yield request.param
+    _isa.use_isa(before)
+    parallel.set_num_threads(threads)
+    parallel.set_threshold(threshold)
+
+
+def random(*shape, seed=0, scale=1.0, shift=0.0):
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape) * scale + shift, dtype=np.float32)
+
+
+def flat(result):
+    return [np.asarray(r) for r in (result if isinstance(result, tuple) else (result,))]
+
+
+def same_bits(a, b):
+    return all(p.dtype == q.dtype and p.shape == q.shape and p.tobytes() == q.tobytes()
+               for p, q in zip(flat(a), flat(b), strict=True))  # fmt: skip
+
+
+def on_all_threads(f, *arguments):
+    """f(*arguments), after checking that its bits do not depend on the threads and that it leaves its inputs alone."""
+    before = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+    results = []
+    for threads in (1, 2, 3, 4, 7):
+        parallel.set_num_threads(threads)
+        assert parallel.team_size() == threads
+        results.append(f(*arguments))
+    assert results[0] is not NotImplemented
+    for r in results[1:]:
+        assert same_bits(results[0], r)
+    for a, b in zip(arguments, before, strict=True):
+        assert not isinstance(a, np.ndarray) or a.tobytes() == b.tobytes()
+    return results[0]
+
+
+def ulps(y, expected):
+    """Largest distance in units of the last place of float32; odd values must match exactly."""
+    exact = np.asarray(expected, dtype=np.float64)
+    rounded = exact.astype(np.float32)
+    assert y.dtype == np.float32 and y.shape == exact.shape
+    odd = ~np.isfinite(rounded)
+    np.testing.assert_array_equal(y[odd], rounded[odd])
+    if odd.all():
+        return 0.0
+    unit = np.spacing(np.maximum(np.abs(rounded[~odd]), TINY)).astype(np.float64)
+    return float(np.max(np.abs(y[~odd] - exact[~odd]) / unit))
+
+
+def close(y, expected, scale=8.0):
+    """Equal within `scale` roundings of the largest value."""
+    expected = np.asarray(expected, dtype=np.float64)
+    assert y.dtype == np.float32 and y.shape == expected.shape
+    size = max(np.max(np.abs(expected), initial=0), TINY) if np.isfinite(expected).all() else 1.0
+    np.testing.assert_allclose(y, expected, rtol=4 * EPS, atol=scale * EPS * size)
+
+
+# ----- Element-wise -----
+
+ARITHMETIC = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
+ODD = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 3e38, -3e38, 1.2e-38], dtype=np.float32)
+
+
+def flushed(y):
+    """As the kernels see numbers: subnormal ones are 0."""
+    return np.where(np.abs(y) < TINY, np.float32(0), y)
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+@pytest.mark.parametrize("n", SIZES)
+def test_arithmetic_is_numpys_to_the_bit(name, n):
+    f, numpys = getattr(pointwise, name), ARITHMETIC[name]
+    a, b = random(n), random(n, seed=1)
+    assert same_bits(on_all_threads(f, a, b), numpys(a, b))
+    for s in (2, 0.7, np.array(0.7, np.float32), np.array([-3.0], np.float32)):
+        assert same_bits(on_all_threads(f, a, s), numpys(a, np.array(s, np.float32).reshape(())))
+        assert same_bits(on_all_threads(f, s, a), numpys(np.array(s, np.float32).reshape(()), a))
+    for shape in ((3, n), (2, 2, n), (1, n), (0, n)):
+        rows = random(*shape, seed=2)
+        assert same_bits(on_all_threads(f, rows, b), numpys(rows, b))
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_arithmetic_of_odd_values(name):
+    a, b = (v.ravel().copy() for v in np.meshgrid(ODD, ODD))
+    y, expected = getattr(pointwise, name)(a, b), flushed(ARITHMETIC[name](a, b))
+    np.testing.assert_array_equal(y, expected)
+    zero = y == 0
+    np.testing.assert_array_equal(np.signbit(y[zero & (b != 0)]), np.signbit(ARITHMETIC[name](a, b)[zero & (b != 0)]))
+
+
+def test_arithmetic_shapes():
+    a = random(4, 3, 5)
+    for b in (random(3, 5), random(5), random(1), random(1, 1, 1), random()):
+        np.testing.assert_array_equal(pointwise.add(a, b), a + b)
+    assert pointwise.add(random(), random()).shape == ()
+    assert pointwise.add(random(1), random()).shape == (1,)
+    assert pointwise.add(random(), random(1)).shape == (1,)
+    assert pointwise.add(random(1, 1), random(5)) is NotImplemented  # NumPy's answer has more dimensions than either
+    assert pointwise.add(random(3, 1), random(3, 5)) is NotImplemented
+    assert pointwise.add(random(3), random(4)) is NotImplemented
+    assert pointwise.add(random(4, 3), random(4, 1)) is NotImplemented
+
+
+@pytest.mark.parametrize("bad", [np.zeros(5), np.zeros(5, np.int32), np.zeros(10, np.float32)[::2], [1.0] * 5, None,
+                                 np.zeros(5, ">f4"), np.zeros(5, np.float16), "text", np.zeros(5, np.float32)[::-1],
+                                 np.broadcast_to(np.float32(1), (5,)), np.float64(2.0), True, 1j])  # fmt: skip
+def test_what_is_not_ours_is_not_implemented(bad):
+    a = random(5)
+    for f in (pointwise.add, pointwise.sub, pointwise.mul, pointwise.div):
+        assert f(a, bad) is NotImplemented
+        assert f(bad, a) is NotImplemented
+    for f in (pointwise.exp, pointwise.relu):
+        assert f(bad) is NotImplemented
+        if bad is not None:
+            assert f(a, bad) is NotImplemented
+    assert pointwise.relu_dx(a, bad) is NotImplemented
+    assert pointwise.relu_dx(bad, a) is NotImplemented
+
+
+def test_out():
+    a, b = random(1000), random(1000, seed=1)
+    out = np.empty(1000, np.float32)
+    assert pointwise.add(a, b, out=out) is out
+    np.testing.assert_array_equal(out, a + b)
+    for f, expected in ((lambda x: pointwise.add(x, b, out=x), a + b), (lambda x: pointwise.sub(b, x, out=x), b - a),
+                        (lambda x: pointwise.relu(x, out=x), np.maximum(a, 0)),
+                        (lambda x: pointwise.mul(x, 2, out=x), a * 2)):  # fmt: skip
+        x = a.copy()
+        assert f(x) is x
+        np.testing.assert_array_equal(x, expected)
+    big = np.zeros(1001, np.float32)
+    assert pointwise.relu(big[:-1], out=big[1:]) is NotImplemented
+    assert pointwise.add(a, big[:-1], out=big[1:]) is NotImplemented
+    readonly = a.copy()
+    readonly.flags.writeable = False
+    assert pointwise.relu(a, out=readonly) is NotImplemented
+    assert pointwise.relu(a, out=np.empty(999, np.float32)) is NotImplemented
+
+
+def sigmoid64(x):
+    return 1 / (1 + np.exp(-x))
+
+
+MAPS = {"exp": (np.exp, 1.1), "log": (np.log, 1.1), "sqrt": (np.sqrt, 0.501), "sigmoid": (sigmoid64, 2.6),
+        "tanh": (np.tanh, 1.6), "neg": (np.negative, 0), "relu": (lambda x: np.where(x <= 0, 0, x), 0)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_functions(name):
+    f, (exact, bound) = getattr(pointwise, name), MAPS[name]
+    for n in SIZES:
+        x = random(n, scale=3)
+        if name in ("log", "sqrt"):
+            x = np.abs(x)
+        assert ulps(on_all_threads(f, x), exact(x.astype(np.float64))) <= bound
+    bits = np.arange(0, 2**32, 65537 * 13, dtype=np.uint32).view(np.float32)
+    wide = np.concatenate([bits, random(100_000, scale=20), np.exp(random(1000, scale=30)), ODD]).astype(np.float32)
+    wide = wide[~((wide != 0) & (np.abs(wide) < TINY))]
+    assert ulps(flushed(f(wide)), flushed(exact(wide.astype(np.float64)))) <= bound
+
+
+def test_odd_values_of_functions():
+    inf, nan = np.inf, np.nan
+
+    def at(f, *values):
+        return list(f(np.array(values, np.float32)))
+
+    assert at(pointwise.exp, inf, -inf, 89.5, -110, 0) == [inf, 0, inf, 0, 1]
+    assert at(pointwise.log, inf, 0, -0.0, 1, 1e-40) == [inf, -inf, -inf, 0, -inf]
+    assert at(pointwise.sigmoid, inf, -inf, 0, -200, 200) == [1, 0, 0.5, 0, 1]
+    assert at(pointwise.tanh, inf, -inf, 0, 30, -30) == [1, -1, 0, 1, -1]
+    assert at(pointwise.relu, inf, -inf, -0.0, 1e-40) == [inf, 0, 0, 0]
+    assert np.isnan(at(pointwise.log, -1, -inf)).all() and np.isnan(at(pointwise.sqrt, -1)).all()
+    assert np.signbit(at(pointwise.tanh, -0.0)).all() and np.signbit(at(pointwise.sqrt, -0.0)).all()
+    for name in MAPS:
+        assert np.isnan(at(getattr(pointwise, name), nan)).all(), name
+    assert np.float32(1e-40) * np.float32(1) != 0, "the caller's mode for subnormals must be back"
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_gradients_of_functions(n):
+    g, y = random(n), random(n, seed=1)
+    np.testing.assert_array_equal(on_all_threads(pointwise.relu_dx, g, y), np.where(y <= 0, 0, g))
+    g64, y64 = g.astype(np.float64), y.astype(np.float64)
+    close(on_all_threads(pointwise.sigmoid_dx, g, y), g64 * y64 * (1 - y64))
+    close(on_all_threads(pointwise.tanh_dx, g, y), g64 * (1 - y64 * y64))
+
+
+def test_gradients_check_shapes():
+    with pytest.raises(ValueError, match="shape"):
+        pointwise.relu_dx(random(4), random(5))
+    assert pointwise.relu_dx(random(1), np.array([np.nan], np.float32))[0] == random(1)[0]
+
+
+# ----- Pooling -----
+
+
+def windows(geom, x):
+    """(value, tap, row, column) of each window's taps inside the image, and each window's padded count."""
+    (sh, sw), (dh, dw), (pt, pb, pl, pr) = geom.stride, geom.dilation, geom.padding
+    for i, j in itertools.product(range(geom.oh), range(geom.ow)):
+        rows = [(a, i * sh - pt + a * dh) for a in range(geom.kh)]
+        columns = [(b, j * sw - pl + b * dw) for b in range(geom.kw)]
+        padded = sum(r < geom.h + pb for _, r in rows) * sum(s < geom.w + pr for _, s in columns)
+        inside = [(a * geom.kw + b, r, s) for a, r in rows for b, s in columns if 0 <= r < geom.h and 0 <= s < geom.w]
+        yield i, j, inside, padded
+
+
+def max_pool_reference(x, geom):
+    y = np.full(geom.y_shape, -np.inf, np.float32)
+    taps = np.zeros(geom.y_shape, np.uint8 if geom.kh * geom.kw <= 256 else np.int32)
+    for i, j, inside, _ in windows(geom, x):
+        if inside:
+            values = np.stack([x[:, :, r, s] for _, r, s in inside])
+            best = np.where(
+                np.isnan(values).any(0), np.isnan(values).argmax(0), np.nan_to_num(values, nan=-np.inf).argmax(0)
+            )
+            best = np.where(np.isnan(values).any(0), best, np.argmax(values, 0))
+            y[:, :, i, j] = np.take_along_axis(values, best[None], 0)[0]
+            taps[:, :, i, j] = np.array([t for t, _, _ in inside])[best]
+    return y, taps
+
+
+def max_pool_dx_reference(g, taps, geom):
+    dx = np.zeros(geom.x_shape)
+    for i, j, inside, _ in windows(geom, g):
+        for t, r, s in inside:
+            dx[:, :, r, s] += np.where(taps[:, :, i, j] == t, g[:, :, i, j], 0)
+    return dx
+
+
+def divisor(geom, inside, padded):
+    return geom.divisor or (padded if geom.count_include_pad else len(inside))
+
+
+def avg_pool_reference(x, geom):
+    y = np.zeros(geom.y_shape)
+    for i, j, inside, padded in windows(geom, x):
+        total = sum((x[:, :, r, s].astype(np.float64) for _, r, s in inside), np.zeros(x.shape[:2]))
+        y[:, :, i, j] = total / divisor(geom, inside, padded)
+    return y
+
+
+def avg_pool_dx_reference(g, geom):
+    dx = np.zeros(geom.x_shape)
+    for i, j, inside, padded in windows(geom, g):
+        for _, r, s in inside:
+            dx[:, :, r, s] += g[:, :, i, j].astype(np.float64) / divisor(geom, inside, padded)
+    return dx
+
+
+POOLS = [
+    ((2, 3, 8, 8), {"kernel_size": 2}), ((2, 3, 24, 24), {"kernel_size": 2}), ((1, 2, 13, 35), {"kernel_size": 2}),
+    ((1, 1, 2, 2), {"kernel_size": 2}), ((3, 2, 10, 10), {"kernel_size": 2}), ((1, 2, 5, 77), {"kernel_size": 2}),
+    ((1, 2, 6, 32), {"kernel_size": 2}), ((1, 2, 6, 34), {"kernel_size": 2}), ((1, 2, 6, 30), {"kernel_size": 2}),
+    ((2, 2, 7, 9), {"kernel_size": 3, "stride": 2, "padding": 1}), ((2, 3, 17, 33), {"kernel_size": 3, "stride": 2}),
+    ((1, 2, 12, 12), {"kernel_size": 3, "stride": 1, "padding": 1}), ((1, 1, 7, 5), {"kernel_size": (3, 2), "stride": (1, 2)}),
+    ((1, 2, 11, 13), {"kernel_size": 3, "dilation": 2}), ((1, 2, 9, 9), {"kernel_size": 2, "dilation": 3, "stride": 1}),
+    ((2, 2, 7, 7), {"kernel_size": 2, "ceil_mode": True}), ((1, 2, 10, 11), {"kernel_size": 3, "stride": 2, "ceil_mode": True}),
+    ((1, 2, 6, 6), {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+    ((1, 2, 8, 8), {"kernel_size": 4, "stride": 3, "padding": 2, "ceil_mode": True}),
+    ((2, 4, 8, 8), {"kernel_size": 8}), ((2, 3, 7, 7), {"kernel_size": 1, "stride": 3}), ((1, 1, 18, 19), {"kernel_size": 17}),
+    ((1, 1, 5, 150), {"kernel_size": (2, 3), "stride": (1, 1)}), ((1, 1, 4, 300), {"kernel_size": 2, "stride": (2, 4)}),
+    ((1, 1, 1, 1), {"kernel_size": 2, "dilation": 2, "padding": 1}), ((0, 3, 4, 4), {"kernel_size": 2}),
+    ((2, 0, 4, 4), {"kernel_size": 2}), ((1, 1, 6, 6), {"kernel_size": 2, "stride": 2**40}),
+]  # fmt: skip
+
+
+def pool_id(case):
+    return "x".join(map(str, case[0])) + "-" + "-".join(f"{k}{v}" for k, v in case[1].items())
+
+
+@pytest.mark.parametrize("case", POOLS, ids=pool_id)
+def test_max_pool(case):
+    geom = Pool2dGeometry.of(case[0], **case[1])
+    x = random(*case[0])
+    for values in (x, np.round(x), np.where(x > 1, np.float32(np.nan), x), np.full_like(x, -np.inf)):
+        y, taps = on_all_threads(pool.max_pool2d, values, geom)
+        expected, expected_taps = max_pool_reference(values, geom)
+        np.testing.assert_array_equal(y, expected)
+        assert taps.dtype == expected_taps.dtype
+        np.testing.assert_array_equal(taps, expected_taps)
+    g = random(*geom.y_shape, seed=1)
+    _, taps = pool.max_pool2d(x, geom)
+    close(on_all_threads(pool.max_pool2d_dx, g, taps, geom), max_pool_dx_reference(g, taps, geom))
+
+
+@pytest.mark.parametrize("extra", [{}, {"count_include_pad": False}, {"divisor": 5}], ids=str)
+@pytest.mark.parametrize("case", [c for c in POOLS if "dilation" not in c[1]], ids=pool_id)
+def test_avg_pool(case, extra):
+    geom = Pool2dGeometry.of(case[0], **case[1], **extra)
+    x, g = random(*geom.x_shape), random(*geom.y_shape, seed=1)
+    close(on_all_threads(pool.avg_pool2d, x, geom), avg_pool_reference(x, geom))
+    close(on_all_threads(pool.avg_pool2d_dx, g, geom), avg_pool_dx_reference(g, geom))
+
+
+class Raw:
+    def __init__(self, ints):
+        self.ints = ints
+
+
+def test_bad_geometries_of_pooling():
+    x = random(2, 3, 8, 8)
+    good = Pool2dGeometry.of(x.shape, 2)
+    y, taps = pool.max_pool2d(x, good)
+    for position, value in itertools.product(range(16), (-1, 0, 2**31, 2**40, 2**62, -(2**63))):
+        bad = Raw(tuple(value if p == position else v for p, v in enumerate(good.ints)))
+        for f, arguments in ((pool.max_pool2d, (x,)), (pool.max_pool2d_dx, (y, taps)), (pool.avg_pool2d, (x,)),
+                             (pool.avg_pool2d_dx, (y,))):  # fmt: skip
+            try:
+                f(*arguments, bad)
+            except (ValueError, MemoryError):
+                pass
+    for ints in ((), (1,) * 17, (1,) * 19):
+        with pytest.raises(ValueError, match="18 numbers"):
+            pool.max_pool2d(x, Raw(ints))
+    with pytest.raises(ValueError, match="shape"):
+        pool.max_pool2d(random(2, 3, 8, 9), good)
+    with pytest.raises(ValueError, match="shape"):
+        pool.max_pool2d(random(8, 8), good)
+    with pytest.raises(ValueError, match="shape"):
+        pool.max_pool2d_dx(random(2, 3, 4, 5), taps, good)
+    assert pool.max_pool2d(x.astype(np.float64), good) is NotImplemented
+    assert pool.max_pool2d(x[:, :, ::-1], good) is NotImplemented
+    assert pool.max_pool2d_dx(y, taps.astype(np.int32), good) is NotImplemented
+    assert pool.avg_pool2d(None, good) is NotImplemented
+
+
+def test_taps_out_of_range_are_ignored():
+    geom = Pool2dGeometry.of((1, 1, 9, 9), 3, stride=2, padding=1)
+    dx = pool.max_pool2d_dx(random(*geom.y_shape), np.full(geom.y_shape, 255, np.uint8), geom)
+    assert not dx.any()
+    wide = Pool2dGeometry.of((1, 1, 20, 20), 17)
+    for tap in (-1, 17 * 17, 2**31 - 1, -(2**31)):
+        assert not pool.max_pool2d_dx(random(*wide.y_shape), np.full(wide.y_shape, tap, np.int32), wide).any()
+
+
+# ----- Batch normalisation -----
+
+NORMS = [(4, 3, 5, 5), (64, 2, 12, 13), (1, 3, 70, 71), (7, 1, 4, 4), (33, 5), (2, 40, 3, 3), (1, 1, 300, 300), (3, 2, 17),
+         (1, 4, 1, 1), (9, 1, 64, 65), (50, 33, 7, 7)]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", NORMS, ids=str)
+@pytest.mark.parametrize("shift", [0.0, 1000.0])
+def test_batch_norm(shape, shift):
+    x = random(*shape, scale=2, shift=shift)
+    axes = (0, *range(2, len(shape)))
+    x64 = x.astype(np.float64)
+    mean, var = on_all_threads(norm.batch_norm_stats, x)
+    np.testing.assert_allclose(mean, x64.mean(axes), rtol=2 * EPS, atol=2 * EPS)
+    np.testing.assert_allclose(var, x64.var(axes), rtol=8 * EPS, atol=1e-12)
+
+    c = shape[1]
+    invstd, w, b = np.abs(random(c, seed=1)) + 0.5, random(c, seed=2), random(c, seed=3)
+
+    def spread(v):
+        return v.astype(np.float64).reshape(-1, *(1,) * (len(shape) - 2))
+
+    normal = (x64 - spread(mean)) * spread(invstd)
+    close(on_all_threads(norm.batch_norm, x, mean, invstd, w, b), normal * spread(w) + spread(b))
+    close(on_all_threads(norm.batch_norm, x, mean, invstd, None, None), normal)
+
+    g = random(*shape, seed=4)
+    g64, count = g.astype(np.float64), x.size // c
+    for weight, f in itertools.product((w, None), (norm.batch_norm_dx, norm.batch_norm_eval_dx)):
+        dx, dw, db = on_all_threads(f, g, x, mean, invstd, weight)
+        exact_w, exact_b = (g64 * normal).sum(axes), g64.sum(axes)
+        scale = spread(invstd) * (1 if weight is None else spread(weight))
+        exact = scale * g64
+        if f is norm.batch_norm_dx:
+            exact = scale * (g64 - spread(exact_b) / count - normal * spread(exact_w) / count)
+        np.testing.assert_allclose(dx, exact, rtol=4 * EPS, atol=8 * EPS * np.abs(scale * g64).max())
+        np.testing.assert_allclose(dw, exact_w, rtol=8 * EPS, atol=4 * EPS * np.abs(g64 * normal).sum(axes).max())
+        np.testing.assert_allclose(db, exact_b, rtol=8 * EPS, atol=4 * EPS * np.abs(g64).sum(axes).max())
+
+
+def test_batch_norm_of_nothing_and_of_odd_values():
+    mean, var = norm.batch_norm_stats(np.zeros((0, 3, 4, 4), np.float32))
+    assert np.isnan(mean).all() and np.isnan(var).all()
+    assert norm.batch_norm_stats(np.zeros((2, 0, 4, 4), np.float32))[0].shape == (0,)
+    ones = np.ones(3, np.float32)
+    assert norm.batch_norm(np.zeros((0, 3, 4, 4), np.float32), ones, ones, ones, ones).shape == (0, 3, 4, 4)
+    x = random(4, 3, 5, 5)
+    x[0, 1, 2, 3], x[0, 2, 2, 3] = np.nan, np.inf
+    mean, var = norm.batch_norm_stats(x)
+    assert np.isfinite(mean[0]) and np.isnan(mean[1]) and np.isnan(var[1]) and np.isnan(var[2])
+    constant = np.full((4, 2, 9, 9), 0.1, np.float32)
+    mean, var = norm.batch_norm_stats(constant)
+    assert (mean == np.float32(0.1)).all() and (var < 1e-15).all() and (var >= 0).all()
+
+
+def test_batch_norm_checks():
+    x, v = random(4, 3, 5, 5), random(3)
+    for arguments in ((v, v, v, random(4)), (random(2), v, v, v), (v, random(3, 1), v, v)):
+        with pytest.raises(ValueError, match="shape"):
+            norm.batch_norm(x, *arguments)
+    with pytest.raises(ValueError, match="shape"):
+        norm.batch_norm_dx(random(4, 3, 5, 4), x, v, v, v)
+    assert norm.batch_norm_stats(random(5)) is NotImplemented
+    assert norm.batch_norm_stats(x.astype(np.float64)) is NotImplemented
+    assert norm.batch_norm_stats(x.transpose(0, 1, 3, 2)) is NotImplemented
+    assert norm.batch_norm(x, v.astype(np.float64), v, v, v) is NotImplemented
+    assert norm.batch_norm_dx(None, x, v, v, v) is NotImplemented
+
+
+# ----- Losses -----
+
+ROWS = [(64, 10), (3, 1), (1, 17), (5, 16), (7, 15), (2, 5000), (0, 10), (4, 0), (1000, 3), (129, 100)]
+
+
+@pytest.mark.parametrize("shape", ROWS, ids=str)
+def test_softmax(shape):
+    x, g = random(*shape, scale=4), random(*shape, seed=1)
+    x64, g64 = x.astype(np.float64), g.astype(np.float64)
+    e = np.exp(x64 - x64.max(-1, keepdims=True, initial=-1e30))
+    p = e / e.sum(-1, keepdims=True)
+    close(on_all_threads(loss.softmax, x, -1), p)
+    close(on_all_threads(loss.log_softmax, x, 1), np.log(p))
+    y, z = loss.softmax(x, -1), loss.log_softmax(x, -1)
+    y64 = y.astype(np.float64)
+    close(on_all_threads(loss.softmax_dx, g, y, -1), y64 * (g64 - (g64 * y64).sum(-1, keepdims=True)))
+    size = np.abs(g64).sum(-1, keepdims=True).max(initial=1)
+    np.testing.assert_allclose(
+        on_all_threads(loss.log_softmax_dx, g, z, -1), g64 - np.exp(z.astype(np.float64)) * g64.sum(-1, keepdims=True),
+        rtol=4 * EPS, atol=8 * EPS * size)  # fmt: skip
+    if shape[1]:
+        labels = np.random.default_rng(2).integers(0, shape[1], shape[0])
+        losses, probabilities = on_all_threads(loss.cross_entropy, x, labels)
+        rows = np.arange(shape[0])
+        close(losses, -np.log(p)[rows, labels])
+        close(probabilities, p)
+        one = np.zeros(shape)
+        one[rows, labels] = 1
+        close(
+            on_all_threads(loss.cross_entropy_dx, g[:, 0].copy(), probabilities, labels),
+            g64[:, :1] * (p - one),
+            scale=16,
+        )
+
+
+def test_softmax_of_odd_values():
+    x = random(6, 21)
+    x[0, 3], x[1, 20], x[2], x[3, 0], x[4, 5] = np.nan, np.inf, -np.inf, -np.inf, 3e38
+    y = loss.softmax(x, -1)
+    assert np.isnan(y[:3]).all() and np.isfinite(y[3:]).all()
+    assert y[3, 0] == 0 and y[4, 5] == 1 and y[4].sum() == 1
+    losses, _ = loss.cross_entropy(x, np.zeros(6, np.int64))
+    assert np.isnan(losses[:3]).all() and losses[3] == np.inf and np.isfinite(losses[5])
+    assert loss.softmax(random(2, 3, 5), 2).shape == (2, 3, 5)
+    assert loss.softmax(random(2, 3, 5), 1) is NotImplemented
+    assert loss.softmax(random(), -1) is NotImplemented
+    assert loss.softmax(random(3, 4).T, -1) is NotImplemented
+
+
+def test_labels_are_checked():
+    x = random(5, 10)
+    labels = np.array([0, 9, 3, 10, 11])
+    with pytest.raises(IndexError) as error:
+        loss.cross_entropy(x, labels)
+    assert str(error.value) == "cross_entropy: label 10 at position 3 is out of range for 10 classes (expected 0 to 9)"
+    _, p = loss.cross_entropy(x, labels % 10)
+    for bad in (-1, 10, 2**62, -(2**63)):
+        with pytest.raises(IndexError, match=f"label {bad} at position 1"):
+            loss.cross_entropy_dx(x[:, 0].copy(), p, np.array([0, bad, 0, 0, 0]))
+    with pytest.raises(ValueError, match="one for each row"):
+        loss.cross_entropy(x, labels[:3])
+    with pytest.raises(ValueError, match="shape"):
+        loss.cross_entropy_dx(random(4), p, labels % 10)
+    assert loss.cross_entropy(x, labels.astype(np.int32)) is NotImplemented
+    assert loss.cross_entropy(x, [0] * 5) is NotImplemented
+
+
+# ----- Optimisers -----
+
+
+def sgd_reference(p, g, buf, lr, momentum, dampening, weight_decay, nesterov, maximize, first):
+    g = (-g if maximize else g) + weight_decay * p
+    if buf is not None:
+        buf = g if first else momentum * buf + (1 - dampening) * g
+        g = g + momentum * buf if nesterov else buf
+    return p - lr * g, buf
+
+
+SGD = [(0.1, 0, 0, 0, False, False), (0.1, 0, 0, 0.01, False, True), (0.1, 0.9, 0, 0, False, False),
+       (0.1, 0.9, 0.3, 0.01, False, False), (0.1, 0.9, 0, 0.01, True, False)]  # fmt: skip
+
+
+def each_thread_count(step, *lists):
+    """Run step(*copies of lists) on all thread counts; the lists after it, which must be the same bits."""
+    results = []
+    for threads in (1, 2, 3, 4, 7):
+        parallel.set_num_threads(threads)
+        copies = [None if arrays is None else [a.copy() for a in arrays] for arrays in lists]
+        assert step(*copies) is None
+        results.append([a for arrays in copies if arrays is not None for a in arrays])
+    for r in results[1:]:
+        assert all(same_bits(a, b) for a, b in zip(results[0], r, strict=True))
+    return results[0]
+
+
+@pytest.mark.parametrize("options", SGD, ids=str)
+@pytest.mark.parametrize("first", [True, False])
+def test_sgd(options, first):
+    sizes = [n for n in SIZES if n] + [(3, 4, 5), 0]
+    params, grads, buffers = ([random(*np.atleast_1d(n), seed=s) for n in sizes] for s in range(3))
+    if not options[1]:
+        buffers = None
+    after = each_thread_count(lambda p, g, b: optim.sgd(p, g, b, *options, first), params, grads, buffers)
+    for i in range(len(sizes)):
+        p, g, b = (None if v is None else v[i].astype(np.float64) for v in (params, grads, buffers))
+        expected, expected_buffer = sgd_reference(p, g, b, *options, first)
+        close(after[i], expected)
+        if buffers:
+            close(after[2 * len(sizes) + i], expected_buffer)
+        assert same_bits(after[len(sizes) + i], grads[i])
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+@pytest.mark.parametrize("weight_decay", [0, 0.1])
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize("step", [1, 1000])
+def test_adam(decoupled, weight_decay, maximize, step):
+    sizes = [n for n in SIZES if n] + [(3, 4, 5)]
+    params, grads, m, v = ([random(*np.atleast_1d(n), seed=s) for n in sizes] for s in range(4))
+    v = [np.abs(a) for a in v]
+    lr, beta1, beta2, eps = 0.01, 0.9, 0.999, 1e-8
+    after = each_thread_count(lambda p, g, m, v: optim.adam(p, g, m, v, step, lr, beta1, beta2, eps, weight_decay,
+                                                            decoupled, maximize), params, grads, m, v)  # fmt: skip
+    for i in range(len(sizes)):
+        p, g, a, b = (arrays[i].astype(np.float64) for arrays in (params, grads, m, v))
+        g = -g if maximize else g
+        p = p * (1 - lr * weight_decay) if decoupled else p
+        g = g if decoupled else g + weight_decay * p
+        a, b = beta1 * a + (1 - beta1) * g, beta2 * b + (1 - beta2) * g * g
+        p = p - lr / (1 - beta1**step) * a / (np.sqrt(b) / np.sqrt(1 - beta2**step) + eps)
+        for at, expected in ((0, p), (2, a), (3, b)):
+            close(after[at * len(sizes) + i], expected)
+
+
+def test_optimisers_refuse_before_they_change_anything():
+    good = [random(5), random(70)]
+    rest = (0.1, 0.9, 0, 0, False, False, False)
+    for bad in ([random(5)], [random(5), random(71)], [random(5), random(70).astype(np.float64)],
+                [random(5), random(140)[::2]], [random(5), None], []):  # fmt: skip
+        params = [a.copy() for a in good]
+        assert optim.sgd(params, bad, good, *rest) is NotImplemented
+        assert optim.sgd(params, good, bad, *rest) is NotImplemented
+        for lists in ((bad, good, good), (good, bad, good), (good, good, bad)):
+            assert optim.adam(params, *lists, 1, 0.1, 0.9, 0.999, 1e-8, 0, False, False) is NotImplemented
+        assert all(same_bits(a, b) for a, b in zip(params, good, strict=True))
+    readonly = random(5)
+    readonly.flags.writeable = False
+    assert optim.sgd([readonly], [random(5)], None, *rest) is NotImplemented
+    assert optim.sgd([], [], None, *rest) is None
+    with pytest.raises(ValueError, match="step"):
+        optim.adam(good, good, good, good, 0, 0.1, 0.9, 0.999, 1e-8, 0, False, False)
+    with pytest.raises(TypeError):
+        optim.sgd(None, good, good, *rest)
+
+
+# ----- Images -----
+
+
+@pytest.mark.parametrize(
+    "shape", [(7, 28, 28), (5, 3, 9, 11), (1, 1, 1), (0, 4, 4), (3, 3, 0, 2), (40, 3, 32, 32)], ids=str
+)
+def test_normalize(shape):
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    channels = shape[1] if len(shape) == 4 else 1
+    mean, std = np.linspace(0.1, 0.5, channels), np.linspace(0.2, 0.3, channels)
+    x = images.reshape(shape[0], channels, *shape[-2:])
+    exact = (x / 255 - mean.reshape(-1, 1, 1)) / std.reshape(-1, 1, 1)
+    close(on_all_threads(augment.normalize, images, None, mean, std), exact)
+    if shape[0]:
+        indices = np.random.default_rng(1).integers(0, shape[0], 13)
+        close(on_all_threads(augment.normalize, images, indices, list(mean), tuple(std)), exact[indices])
+        for bad in (-1, shape[0], 2**62):
+            with pytest.raises(IndexError, match=f"index {bad} at position 2"):
+                augment.normalize(images, np.array([0, 0, bad, 0]), mean, std)
+
+
+def test_normalize_checks():
+    images = np.zeros((2, 3, 4, 4), np.uint8)
+    for mean, std, text in (([0] * 2, [1] * 3, "3 channel"), ([0] * 3, [1, 0, 1], "must not be 0")):
+        with pytest.raises(ValueError, match=text):
+            augment.normalize(images, None, mean, std)
+    with pytest.raises(ValueError, match="expected images"):
+        augment.normalize(images[0, 0], None, [0], [1])
+    with pytest.raises(ValueError, match="one dimension"):
+        augment.normalize(images, np.zeros((1, 1), np.int64), [0] * 3, [1] * 3)
+    assert augment.normalize(images.astype(np.float32), None, [0] * 3, [1] * 3) is NotImplemented
+    assert augment.normalize(images, [0, 1], [0] * 3, [1] * 3) is NotImplemented
+    assert augment.normalize(images[:, :, ::2], None, [0] * 3, [1] * 3) is NotImplemented
