@@ -65,7 +65,9 @@ class BuildExt(build_ext):
                 self.announce(f"WARNING: the compiler rejects {' '.join(flags)}: no kernels for {isa}", level=3)
         if not self.isas:
             raise SystemExit("no instruction set is left to build for: see the warnings above")
-        openmp = self.accepts(["-fopenmp"], link=True, source="#include <omp.h>\nint main(void) { return omp_in_parallel(); }")
+        openmp = self.accepts(
+            ["-fopenmp"], link=True, source="#include <omp.h>\nint main(void) { return omp_in_parallel(); }"
+        )
         if not openmp:
             self.announce("WARNING: the compiler has no OpenMP (no omp.h or library): one thread only", level=3)
         for ext in self.extensions:

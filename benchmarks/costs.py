@@ -1,23 +1,26 @@
 """Where a training step's time goes: every kernel that the backend runs, timed from outside."""
 
+import statistics
 import time
 from collections import defaultdict
 from contextlib import contextmanager
 
 import engine
-from benchmarks import nets
+from benchmarks import nets, timing
 from benchmarks.results import Table
 from engine import backends, nn, optim
 from engine.nn.functional import cross_entropy
 
+NAMED = 0.01  # of a step: kernels that take less are summed up
+
 
 @contextmanager
 def timed_kernels(k):
-    """Within, each public kernel of the backend object `k` adds to {label: [calls, seconds]}, which is yielded.
+    """Within, each public kernel of the backend object `k` appends its seconds to {label: [...]}, which is yielded.
 
-    A kernel that calls another is charged only its own part. The timer itself adds about 0.3 us a call.
+    A kernel that calls another is charged only its own part.
     """
-    costs = defaultdict(lambda: [0, 0.0])
+    costs = defaultdict(list)
     inner = [0.0]  # seconds spent in kernels called by the one that runs
     before = dict(vars(k))
 
@@ -29,19 +32,13 @@ def timed_kernels(k):
                 return kernel(*args, **kwargs)
             finally:
                 seconds = time.perf_counter() - start
-                entry = costs[label(name, args)]
-                entry[0] += 1
-                entry[1] += seconds - inner.pop()
+                costs[label(name, args)].append(seconds - inner.pop())
                 inner[-1] += seconds
 
         return wrapper
 
-    names = [
-        n
-        for n in dir(type(k))
-        if not n.startswith("_") and callable(getattr(k, n)) and not isinstance(getattr(k, n), type)
-    ]
-    vars(k).update({name: timed(name, getattr(k, name)) for name in names})
+    kernels = {name: getattr(k, name) for name in dir(type(k)) if not name.startswith("_")}
+    vars(k).update({name: timed(name, f) for name, f in kernels.items() if callable(f)})
     try:
         yield costs
     finally:
@@ -56,7 +53,7 @@ def label(name, args):
 
 
 def training_step(name, batch, threads, seconds):
-    """Table of the kernels of a training step, dearest first, and what Python takes around them."""
+    """Table of the kernels of a training step, dearest first, and what Python takes around them. Times are medians."""
     engine.set_num_threads(threads)
     model = nets.BUILDERS[name](nn)
     model.load_state_dict({key: engine.tensor(a) for key, a in nets.weights(name, nn).items()})
@@ -68,31 +65,25 @@ def training_step(name, batch, threads, seconds):
         cross_entropy(model(images), labels).backward()
         optimizer.step()
 
-    plain, _ = _repeat(step, seconds)
+    timing.turn(step, seconds / 5)
+    total = statistics.median(timing.calls(step, seconds, at_least=1))
     with timed_kernels(backends.default()) as costs:
-        total, steps = _repeat(step, seconds, costs.clear)
+        step()
+        costs.clear()
+        steps = len(timing.calls(step, seconds, at_least=1))
+    spent = {kernel: statistics.median(times) * len(times) / steps for kernel, times in costs.items()}
     table = Table(
         f"Training step of {name}, batch {batch}, {threads} threads", ("kernel", "calls a step", "us a step", "%")
     )
-    in_kernels = 0.0
-    for kernel, (calls, spent) in sorted(costs.items(), key=lambda item: -item[1][1]):
-        in_kernels += spent / steps
-        table.rows.append((kernel, calls / steps, spent / steps * 1e6, 100 * spent / steps / total))
-    table.rows.append(
-        ("Python: modules, tape, optimiser", None, (total - in_kernels) * 1e6, 100 * (1 - in_kernels / total))
+    for kernel in sorted(spent, key=spent.get, reverse=True):
+        if spent[kernel] >= NAMED * total:
+            calls = len(costs[kernel]) / steps
+            table.rows.append((kernel, calls, spent[kernel] * 1e6, 100 * spent[kernel] / total))
+    small = [kernel for kernel in spent if spent[kernel] < NAMED * total]
+    rest = {f"{len(small)} smaller ones": sum(spent[kernel] for kernel in small),
+            "Python: modules, tape, optimiser": total - sum(spent.values())}  # fmt: skip
+    table.rows += [(what, None, s * 1e6, 100 * s / total) for what, s in rest.items()]
+    table.notes.append(
+        f"A step takes {total * 1e6:.0f} us, measured without timing kernels; Python is what they leave of it."
     )
-    table.notes.append(f"{total * 1e6:.0f} us a step while every kernel is timed, {plain * 1e6:.0f} us without.")
     return table
-
-
-def _repeat(step, seconds, start=lambda: None):
-    """Mean seconds of a step, and how many there were, after a fifth of the time to warm up."""
-    end = time.perf_counter() + seconds / 5
-    while time.perf_counter() < end:
-        step()
-    start()
-    steps, begin = 0, time.perf_counter()
-    while time.perf_counter() < begin + seconds or not steps:
-        step()
-        steps += 1
-    return (time.perf_counter() - begin) / steps, steps

@@ -8,11 +8,12 @@ DISTURBED = 1.5  # times a side's median over all rounds
 
 def turn(run, seconds, warm_up=0.25):
     """Median seconds of a call of `run()`, called for about `seconds`; calls before that warm up."""
-    _calls(run, seconds * warm_up, at_least=1)
-    return statistics.median(_calls(run, seconds, at_least=2))
+    calls(run, seconds * warm_up, at_least=1)
+    return statistics.median(calls(run, seconds, at_least=2))
 
 
-def _calls(run, seconds, at_least):
+def calls(run, seconds, at_least):
+    """The seconds of each call of `run()`, called for `seconds` and as often as `at_least`."""
     times = []
     now = time.perf_counter()
     end = now + seconds

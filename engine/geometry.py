@@ -59,17 +59,17 @@ def _output_size(size, kernel, stride, before, after, dilation, axis: str, ceil_
     """Number of window positions along one axis."""
     span = dilation * (kernel - 1) + 1
     padded = size + before + after
-    if span > padded:
+    free = padded - span
+    positions = (-(-free // stride) if ceil_mode else free // stride) + 1
+    # As PyTorch: a window must start inside the input or its padding before, never in the padding behind.
+    if ceil_mode and (positions - 1) * stride >= size + before:
+        positions -= 1
+    if positions < 1:
         raise ShapeError(
             f"kernel does not fit: kernel {kernel} with dilation {dilation} spans {span} along the {axis}, "
             f"but the input has {size} there ({padded} with padding). Use a smaller kernel, more padding or a larger input"
         )
-    free = padded - span
-    if not ceil_mode:
-        return free // stride + 1
-    positions = -(-free // stride) + 1
-    # As PyTorch: a window must start inside the input or its padding before, never in the padding behind.
-    return positions - 1 if (positions - 1) * stride >= size + before else positions
+    return positions
 
 
 def _same_padding(size, kernel, stride, dilation) -> tuple[int, int]:
@@ -224,8 +224,8 @@ class Pool2dGeometry:
         """Geometry from a shape and PyTorch's arguments (stride None: the kernel's size)."""
         kernel = pair(kernel_size, "kernel_size")
         stride = kernel if stride is None or stride == () else pair(stride, "stride")
-        if divisor is not None and integer(divisor, "divisor_override") == 0:
-            raise ValueError("divisor_override must not be 0")
+        if divisor is not None and not 0 < abs(integer(divisor, "divisor_override")) <= MAX_ELEMENTS:
+            raise ValueError(f"divisor_override must not be 0 or too large, got {divisor}")
         return _pool2d(tuple(x_shape), kernel, stride, pair(padding, "padding"), pair(dilation, "dilation"),
                        bool(ceil_mode), bool(count_include_pad), divisor or 0)  # fmt: skip
 
@@ -252,6 +252,8 @@ def _pool2d(x_shape, kernel, stride, padding, dilation, ceil_mode, include, divi
     _positive(kernel, "kernel_size")
     _positive(stride, "stride")
     _positive(dilation, "dilation")
+    if kernel[0] * kernel[1] >= 2**31:  # taps are numbered in 32 bits
+        raise ShapeError(f"kernel_size is too large: got kernel_size={_short(kernel)}")
     for p, k in zip(padding, kernel, strict=True):
         if p < 0 or p > k // 2:
             raise ShapeError(
@@ -261,4 +263,6 @@ def _pool2d(x_shape, kernel, stride, padding, dilation, ceil_mode, include, divi
     oh = _output_size(h, kernel[0], sh, ph, ph, dh, "height", ceil_mode)
     ow = _output_size(w, kernel[1], sw, pw, pw, dw, "width", ceil_mode)
     _checked_product(max(n, 1), max(c, 1), oh, ow, kernel[0], kernel[1], 4)
-    return Pool2dGeometry(n, c, h, w, kernel[0], kernel[1], stride, (ph, ph, pw, pw), dilation, oh, ow, include, divisor)
+    return Pool2dGeometry(
+        n, c, h, w, kernel[0], kernel[1], stride, (ph, ph, pw, pw), dilation, oh, ow, include, divisor
+    )

@@ -277,6 +277,8 @@ class Tensor:
                 )
             g = self._k.full(self.shape, 1.0, self.dtype)
         else:
+            if not isinstance(gradient, Tensor):
+                raise TypeError(f"backward: gradient must be a Tensor or None, got {type(gradient).__name__}")
             if gradient.shape != self.shape:
                 raise RuntimeError(f"backward: gradient has shape {gradient.shape}, expected {self.shape}")
             g = self._k.cast(gradient._array, self.dtype)

@@ -35,16 +35,17 @@ cdef extern from "kernels.h" nogil:
                             int64_t width, int64_t ow) noexcept nogil
         void (*across_tile)(int64_t rows, int64_t cols, int64_t k, const float *image, const int64_t *offsets,
                             const float *w, float *c, int64_t ldc, const float *bias) noexcept nogil
-        void (*gemm_dot)(int64_t rows, int64_t cols, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
-                         float *c, int64_t c_row, int64_t c_col, const float *row_bias, const float *col_bias,
-                         int accumulate) noexcept nogil
+        void (*gemm_dot)(int64_t rows, int64_t cols, int64_t k, const float *a, int64_t lda, const float *b,
+                         int64_t ldb, float *c, int64_t c_row, int64_t c_col, const float *row_bias,
+                         const float *col_bias, int accumulate) noexcept nogil
         void (*gemm_few)(int64_t rows, int64_t cols, int64_t k, const float *a, int64_t a_row, int64_t a_col,
                          const float *b, int64_t ldb, float *c, int64_t ldc, const float *row_bias,
                          const float *col_bias, int accumulate) noexcept nogil
         void (*sum_columns)(const float *g, int64_t rows, int64_t cols, int64_t ld, float *sums) noexcept nogil
         double (*sum_run)(const float *x, int64_t n) noexcept nogil
         # pack.c
-        void (*pack_rows)(float *panel, int width, const float *src, int64_t ld, int64_t count, int64_t k) noexcept nogil
+        void (*pack_rows)(float *panel, int width, const float *src, int64_t ld, int64_t count,
+                          int64_t k) noexcept nogil
         void (*pack_columns)(float *panel, int width, const float *src, int64_t ld, int64_t count,
                              int64_t k) noexcept nogil
         void (*pack_rotated)(float *panel, int width, const float *w, int64_t ldo, int64_t taps, int64_t count,
@@ -57,10 +58,8 @@ cdef extern from "kernels.h" nogil:
         # window.c
         void (*window_sums)(const Conv2d *q, int64_t cols, const float *x, int64_t width, const float *g, int64_t rows,
                             float *sums) noexcept nogil
-        void (*row_dots)(int64_t rows, int64_t kw, int64_t n, const float *g, const float *x, int64_t step, float *sums,
-                         int64_t lds) noexcept nogil
-        void (*spread_rows)(const float *src, int64_t rows, int64_t ow, int64_t width, float *dst,
-                            int64_t n) noexcept nogil
+        void (*row_dots)(const Conv2d *q, int64_t rows, int64_t lines, const float *g, const float *x, int64_t line,
+                         float *sums, int64_t lds) noexcept nogil
         void (*sum_vectors)(const float *vectors, int64_t n, float *sums) noexcept nogil
         void (*sum_window_parts)(const float *parts, int64_t count, int64_t step, int64_t taps, int64_t cols, float *dw,
                                  int64_t ldw) noexcept nogil

@@ -5,7 +5,7 @@ from numpy cimport PyArray_CheckExact, PyArray_DATA, PyArray_DIM, PyArray_FLAGS,
 
 
 cdef inline bint is_array(object a, int typenum) noexcept:
-    """Whether `a` is a C-contiguous, aligned array of this type in native byte order, so that its data can be walked."""
+    """Whether `a` is a C-contiguous, aligned array of this type in native byte order: its data can be walked."""
     return (PyArray_CheckExact(a) and PyArray_TYPE(<cnp.ndarray>a) == typenum
             and (PyArray_FLAGS(<cnp.ndarray>a) & cnp.NPY_ARRAY_CARRAY_RO) == cnp.NPY_ARRAY_CARRAY_RO
             and cnp.PyArray_ISNOTSWAPPED(<cnp.ndarray>a))

@@ -20,7 +20,8 @@ cdef object coefficients(mean, std, int64_t channels):
     """(1 / (255 std), -mean / std) for each channel, as one float64 array [2, C]."""
     mean, std = (np.asarray(v, dtype=np.float64).reshape(-1) for v in (mean, std))
     if mean.size != channels or std.size != channels:
-        raise ValueError(f"normalize: images have {channels} channel(s), got {mean.size} means and {std.size} deviations")
+        raise ValueError(f"normalize: images have {channels} channel(s), "
+                         f"got {mean.size} means and {std.size} deviations")
     if not np.all(std):
         raise ValueError(f"normalize: standard deviations must not be 0, got {std}")
     return np.stack([1 / (255 * std), -mean / std])

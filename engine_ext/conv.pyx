@@ -53,7 +53,7 @@ cdef struct Forward:
     int64_t weight_width    # MR, or NR where outputs lie across
     float *stage            # staged images, or NULL
     const float *images     # staged or x itself: image `first`
-    const float *images_end # nothing at or beyond it is read
+    const float *images_end  # nothing at or beyond it is read
     int64_t plane           # floats of a channel there
     int64_t rows, taps      # of one group's product: outputs, c / groups * kh * kw
     int64_t depth, depths   # taps of a panel, and how many panels deep
@@ -124,7 +124,7 @@ cdef int convolve(Forward *f) except -1:
 
 
 cdef Way best_way(const Forward *f) noexcept nogil:
-    """The way of fewest vector operations, counted per image and group; constants fitted to benchmarks."""
+    """The way of fewest vector operations, counted per image and group; constants fitted to measurements."""
     cdef const Conv2d *q = &f.q
     cdef int64_t lanes = K.lanes, pixels = q.oh * q.ow
     cdef int64_t packed = ceil_div(pixels, lanes) * f.taps * (f.rows + 6 + 6 * lanes // q.ow)
@@ -144,8 +144,8 @@ cdef void pack_weights(const Forward *f, int64_t task) noexcept nogil:
     cdef int64_t window = q.kh * q.kw, per_group = row_panels * mr
     cdef float *panel = f.weights + group * per_group * f.taps + start * per_group + r * depth * mr
     if f.rotated:   # rows are inputs of the forward weights [c, o / groups, kh, kw], c counting this product's channels
-        K.pack_rotated(panel, mr, f.w + (group * (q.c // q.groups) * f.rows + r * mr) * window, f.rows * window, window, count,
-                       start, depth)
+        K.pack_rotated(panel, mr, f.w + (group * (q.c // q.groups) * f.rows + r * mr) * window, f.rows * window, window,
+                       count, start, depth)
     else:
         K.pack_columns(panel, mr, f.w + (group * f.rows + r * mr) * f.taps + start, f.taps, count, depth)
 
@@ -174,7 +174,8 @@ cdef void packed_task(
             for j in range(j0, j1):
                 K.gemm_tile(min(mr, f.rows - r * mr), min(nr, pixels - j * nr), depth, w + r * depth * mr,
                             panels + (j - j0) * f.depth * nr, nr, y + r * mr * pixels + j * nr, pixels,
-                            f.bias + group * f.rows + r * mr if f.bias != NULL and block == 0 else NULL, NULL, block > 0)
+                            f.bias + group * f.rows + r * mr if f.bias != NULL and block == 0 else NULL, NULL,
+                            block > 0)
 
 
 cdef void direct_task(
@@ -182,7 +183,7 @@ cdef void direct_task(
     int64_t task,           # counts (image of the wave, group, group of column panels)
     float *panel,           # scratch [taps][NR]
 ) noexcept nogil:
-    """As packed_task, with patches read from the image; packed only at the end of memory, where vectors would overrun."""
+    """As packed_task, with patches read from the image; packed only where vectors would overrun the memory."""
     cdef const Conv2d *q = &f.q
     cdef int64_t mr = K.mr, nr = K.nr, pixels = q.oh * q.ow
     cdef int64_t bundles = ceil_div(f.panels, f.wide), bundle = task % bundles
@@ -274,5 +275,5 @@ cdef object empty_images(int64_t n, int64_t c, int64_t h, int64_t w):
     return empty_f32(4, shape)
 
 
-from engine_ext.conv_dw import channel_sum, conv2d_dw  # noqa: E402, F401
-from engine_ext.unfold import conv2d_dw_unfold, conv2d_dx_fold, conv2d_unfold, fold, unfold  # noqa: E402, F401
+from engine_ext.conv_dw import channel_sum, conv2d_dw  # no-cython-lint
+from engine_ext.unfold import conv2d_dw_unfold, conv2d_dx_fold, conv2d_unfold, fold, unfold  # no-cython-lint

@@ -5,8 +5,7 @@ depends on shapes alone, and so do the bits. Within a part, three ways:
 
 PACKED  dw[o, tap] = g[o, pixel] * patch[pixel, tap], both packed into panels of the register tile
 WINDOW  taps down and outputs across, g transposed into a panel, taps read from the image (3x3 and 5x5)
-DOTS    dot products along image rows, neither side packed: few input channels. Computed over whole rows, with zeros in g
-        where there is no output, so that an infinity in the image may turn into NaN
+DOTS    dot products along image rows, neither side packed: few input channels
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -57,7 +56,7 @@ cdef struct Weights:
     int64_t step            # floats of one part
     int64_t bundles, wide   # tasks of a part and group; panels (PACKED), channels (WINDOW) or outputs (DOTS) of one
     int64_t lines           # output rows summed in one go
-    size_t panel_bytes, window_bytes, scratch_bytes     # of a task: g, then patches or vector sums, then the staged image
+    size_t panel_bytes, window_bytes, scratch_bytes     # of a task: g, then patches or vector sums, then the image
 
 
 cdef Way best_way(const Weights *t) noexcept nogil:
@@ -66,8 +65,8 @@ cdef Way best_way(const Weights *t) noexcept nogil:
     cdef double lanes = K.lanes, channels = q.c // q.groups
     cdef double packed = t.rows * (ceil_div(t.taps, K.lanes) + 0.5) + 1.5 * channels * q.kh
     cdef double window = t.taps * ceil_div(t.rows, K.lanes) + 0.4 * ceil_div(t.rows, K.lanes) * lanes
-    cdef double dots = t.rows * t.taps / lanes * 1.2 * t.width / q.ow + 0.3 * t.rows
-    if q.sh == 1 and q.sw == 1 and channels <= 4 and dots < packed and dots < window:
+    cdef double dots = t.rows * (t.taps + 1) * 1.15 * ceil_div(q.ow, K.lanes) / q.ow
+    if q.sw == 1 and q.ow >= K.lanes and channels <= 4 and dots < packed and dots < window:
         return DOTS
     if q.kh == q.kw and q.kh in (3, 5) and q.dw == 1 and window < packed:
         return WINDOW
@@ -77,12 +76,12 @@ cdef Way best_way(const Weights *t) noexcept nogil:
 cdef void plan(Weights *t) noexcept nogil:
     """Cuts the work: every number here depends on shapes and the instruction set only."""
     cdef Conv2d *q = &t.q
-    cdef int64_t channels = q.c // q.groups, panels, size, vectors = 0
+    cdef int64_t channels = q.c // q.groups, panels, size, wanted
     t.rows, t.taps = q.o // q.groups, channels * q.kh * q.kw
     t.width = staged_width(q)
     t.plane = staged_height(q) * t.width
     t.way = best_way(t)
-    t.staged = (q.pt != 0 or q.pb != 0 or q.pl != 0 or q.pr != 0) or t.way == DOTS
+    t.staged = q.pt != 0 or q.pb != 0 or q.pl != 0 or q.pr != 0
     t.lines = max(min(PIXELS // q.ow, q.oh), 1)
     size = t.lines * q.ow
     if t.way == PACKED:
@@ -95,7 +94,7 @@ cdef void plan(Weights *t) noexcept nogil:
         t.window_bytes = 0
     else:
         t.step = q.o * t.taps
-        t.panel_bytes = piece(t.rows * (t.lines * t.width + K.lanes) * sizeof(float))
+        t.panel_bytes = 0
         t.window_bytes = piece(t.rows * t.taps * K.lanes * sizeof(float))
     t.scratch_bytes = t.panel_bytes + t.window_bytes
     if t.staged:
@@ -132,7 +131,8 @@ cdef int weight_gradient(Weights *t) except -1:
             sum_part(t, i, <char *>scratch.data + threadid() * t.scratch_bytes)
         if t.way == WINDOW:
             for i in prange(q.groups * panels, schedule="static"):
-                K.sum_window_parts(t.sums + i * t.taps * K.nr, t.parts, t.step, t.taps, min(K.nr, t.rows - i % panels * K.nr),
+                K.sum_window_parts(t.sums + i * t.taps * K.nr, t.parts, t.step, t.taps,
+                                   min(K.nr, t.rows - i % panels * K.nr),
                                    t.dw + (i // panels * t.rows + i % panels * K.nr) * t.taps, t.taps)
         elif not direct:
             for i in prange(ceil_div(t.step, 1024), schedule="static"):
@@ -159,7 +159,6 @@ cdef void sum_part(
     cdef const float *g
     if t.staged:
         end = stage + channels * t.plane + SLACK // <int64_t>sizeof(float)
-        memset(stage + channels * t.plane, 0, SLACK)
     if t.way == DOTS:
         memset(windows, 0, min(t.wide, t.rows - bundle * t.wide) * t.taps * K.lanes * sizeof(float))
     for image in range(first, last):
@@ -171,11 +170,12 @@ cdef void sum_part(
             x = stage
         for line in range(ceil_div(q.oh, t.lines)):
             if t.way == PACKED:
-                packed_lines(t, part, group, bundle, line * t.lines, x, end, g, image > first or line > 0, panel, windows)
+                packed_lines(t, part, group, bundle, line * t.lines, x, end, g, image > first or line > 0, panel,
+                             windows)
             elif t.way == WINDOW:
                 window_lines(t, part, group, bundle, line * t.lines, x, g, image > first or line > 0, panel)
             else:
-                dots_lines(t, bundle, line * t.lines, x, g, panel, windows)
+                dots_lines(t, bundle, line * t.lines, x, g, windows)
     if t.way == DOTS:
         K.sum_vectors(windows, min(t.wide, t.rows - bundle * t.wide) * t.taps,
                       t.sums + part * t.step + (group * t.rows + bundle * t.wide) * t.taps)
@@ -223,21 +223,17 @@ cdef void window_lines(
 
 cdef void dots_lines(
     const Weights *t, int64_t bundle, int64_t line,
-    const float *x,                     # IN, the staged image [c / groups][height][width]
+    const float *x,                     # IN, the image [c / groups][height][width]
     const float *g,                     # IN [o / groups][oh][ow]
-    float *spread,                      # scratch [outputs][whole rows]
     float *sums,                        # IN, OUT [outputs][taps][LANES]
 ) noexcept nogil:
     cdef const Conv2d *q = &t.q
-    cdef int64_t lanes = K.lanes, lines = min(t.lines, q.oh - line), r, c, i
-    cdef int64_t n = ceil_div((lines - 1) * t.width + q.ow, lanes) * lanes
-    cdef int64_t o0 = bundle * t.wide, outputs = min(t.wide, t.rows - o0)
-    for r in range(outputs):
-        K.spread_rows(g + ((o0 + r) * q.oh + line) * q.ow, lines, q.ow, t.width, spread + r * n, n)
+    cdef int64_t lines = min(t.lines, q.oh - line), o0 = bundle * t.wide, c, i
     for c in range(q.c // q.groups):
         for i in range(q.kh):
-            K.row_dots(outputs, q.kw, n, spread, x + c * t.plane + (line + i * q.dh) * t.width, q.dw,
-                       sums + (c * q.kh + i) * q.kw * lanes, t.taps * lanes)
+            K.row_dots(q, min(t.wide, t.rows - o0), lines, g + (o0 * q.oh + line) * q.ow,
+                       x + c * t.plane + (line * q.sh + i * q.dh) * t.width, q.sh * t.width,
+                       sums + (c * q.kh + i) * q.kw * K.lanes, t.taps * K.lanes)
 
 
 def conv2d_dw(g, x, geom):

@@ -76,7 +76,7 @@ cdef void few(
     float *c, int64_t c_row,
     const float *row_bias, const float *col_bias, bint accumulate,
 ) noexcept:
-    """Few rows or an outer product, b contiguous along n: strips of columns, each element of b read once per FEW rows."""
+    """Few rows or an outer product, b contiguous along n: strips of columns, b read once per FEW rows."""
     cdef int team = threads_for(<double>m * n * k / 8)
     cdef int64_t blocks = ceil_div(m, FEW), chunk = n if blocks >= team else 64 * ceil_div(n, 64 * 2 * team)
     cdef int64_t strips = ceil_div(n, chunk), i, row, col
@@ -119,7 +119,8 @@ cdef int packed(
     cdef int team = threads_for(<double>m * n * k / 16 + <double>(m + n) * k)
     cdef int64_t mr = K.mr, nr = K.nr
     cdef int64_t depths = max(ceil_div(k, DEPTH), 1), depth = ceil_div(k, depths)
-    cdef int64_t height = min(HEIGHT // mr * mr, ceil_div(m, mr) * mr), width = min(WIDTH // nr * nr, ceil_div(n, nr) * nr)
+    cdef int64_t height = min(HEIGHT // mr * mr, ceil_div(m, mr) * mr)
+    cdef int64_t width = min(WIDTH // nr * nr, ceil_div(n, nr) * nr), row_panels, col_panels
     cdef size_t a_size = (height * depth * sizeof(float) + 4095 & ~<size_t>4095) + 64
     cdef Block scratch = borrow(a_size + width * depth * sizeof(float))
     cdef int64_t i, j, p, task, tasks, a_tasks
@@ -130,8 +131,9 @@ cdef int packed(
     q.b_panels = <float *>(<char *>scratch.data + a_size)
     q.a_row, q.a_col, q.b_row, q.b_col, q.c_row = a_row, a_col, b_row, b_col, c_row
     q.group_rows, q.group_cols = GROUP_ROWS, GROUP_COLS
-    while q.group_rows * q.group_cols > 1 and (
-            ceil_div(ceil_div(min(m, height), mr), q.group_rows) * ceil_div(ceil_div(min(n, width), nr), q.group_cols) < 3 * team):
+    row_panels, col_panels = ceil_div(min(m, height), mr), ceil_div(min(n, width), nr)
+    while (q.group_rows * q.group_cols > 1
+            and ceil_div(row_panels, q.group_rows) * ceil_div(col_panels, q.group_cols) < 3 * team):
         if q.group_rows > q.group_cols:
             q.group_rows = ceil_div(q.group_rows, 2)
         else:
@@ -226,7 +228,8 @@ def matmul(a, b):
     if not PyArray_CheckExact(a) or not PyArray_CheckExact(b):
         return NotImplemented
     dims = PyArray_NDIM(a)
-    if dims < 2 or PyArray_NDIM(b) != dims or dims > 32 or not read_matrix(a, dims - 2, &x) or not read_matrix(b, dims - 2, &y):
+    if (dims < 2 or PyArray_NDIM(b) != dims or dims > 32
+            or not read_matrix(a, dims - 2, &x) or not read_matrix(b, dims - 2, &y)):
         return NotImplemented
     for i in range(dims - 2):
         if PyArray_DIM(a, i) != PyArray_DIM(b, i) or PyArray_STRIDE(a, i) % 4 or PyArray_STRIDE(b, i) % 4:
@@ -250,7 +253,7 @@ def matmul(a, b):
 
 
 def linear(x, w, b):
-    """x[..., K] @ w[O, K].T + b[O] (b may be None) -> [..., O]; float32, x contiguous, w with unit stride in one dimension.
+    """x[..., K] @ w[O, K].T + b[O] (b may be None) -> [..., O]; float32, x contiguous, unit stride in one of w's.
 
     NotImplemented for other arrays; ValueError when the sizes do not fit.
     """
@@ -264,7 +267,8 @@ def linear(x, w, b):
     dims = PyArray_NDIM(x)
     if dims == 0 or dims > 32:
         return NotImplemented
-    if PyArray_DIM(x, dims - 1) != weights.cols or (b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != weights.rows)):
+    if (PyArray_DIM(x, dims - 1) != weights.cols
+            or (b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != weights.rows))):
         raise ValueError(f"linear: x {x.shape}, w {w.shape} and b {None if b is None else b.shape} do not fit together")
     for i in range(dims - 1):
         shape[i] = PyArray_DIM(x, i)

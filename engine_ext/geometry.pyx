@@ -29,7 +29,8 @@ cdef int read_conv2d(object geom, Conv2d *q) except -1:
         field[i] = ints[i]
         if not -LARGEST <= field[i] <= LARGEST:
             raise ValueError(f"sizes of a convolution must be below 2**40, got {ints}")
-    if min(q.n, q.h, q.w) < 0 or min(q.c, q.o, q.kh, q.kw, q.sh, q.sw, q.dh, q.dw, q.groups, q.uh, q.uw, q.oh, q.ow) < 1:
+    if (min(q.n, q.h, q.w) < 0
+            or min(q.c, q.o, q.kh, q.kw, q.sh, q.sw, q.dh, q.dw, q.groups, q.uh, q.uw, q.oh, q.ow) < 1):
         raise ValueError(f"sizes of a convolution must be positive, got {ints}")
     if q.c % q.groups or q.o % q.groups:
         raise ValueError(f"groups must divide the channels, got {ints}")

@@ -1,6 +1,7 @@
 """Softmax and cross-entropy over the last axis of float32 arrays, and their gradients; threads over rows.
 
-Other dtypes, layouts and axes give NotImplemented, sizes that disagree ValueError, a label outside its classes IndexError.
+Other dtypes, layouts and axes give NotImplemented, sizes that disagree ValueError, a label outside its classes
+IndexError.
 """
 
 from cython.parallel cimport parallel, prange

@@ -1,4 +1,4 @@
-"""What this machine can do at best: the peak of multiply-adds and the bandwidth of memory, against which kernels are judged."""
+"""What this machine can do at best: multiply-adds and bytes per second, against which kernels are judged."""
 
 import time
 
@@ -15,14 +15,14 @@ def fma_peak(int threads=1, double seconds=0.2):
     cdef int64_t rounds = 100_000
     cdef double flops, best = 0
     cdef unsigned mode = 0
-    cdef int i
+    cdef int _i
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         flops = 0
         start = time.perf_counter()
         with nogil, parallel(num_threads=threads):
             mode = enter()
-            for i in prange(threads, schedule="static"):
+            for _i in prange(threads, schedule="static"):
                 flops += K.fma_chains(rounds)
             leave(mode)
         best = max(best, flops / (time.perf_counter() - start))
@@ -30,7 +30,7 @@ def fma_peak(int threads=1, double seconds=0.2):
 
 
 def bandwidth(int64_t bytes, int threads=1, str mode="read", double seconds=0.2):
-    """GB/s of reading, writing or copying `bytes` in all, spread over `threads` threads; mode "read", "write" or "copy"."""
+    """GB/s of moving `bytes` in all, spread over `threads` threads; mode "read", "write" or "copy"."""
     if mode not in ("read", "write", "copy"):
         raise ValueError(f"mode must be 'read', 'write' or 'copy', got {mode!r}")
     cdef int kind = ("read", "write", "copy").index(mode)

@@ -4,8 +4,6 @@ A training loop asks for the same sizes in every step; fresh pages would cost mo
 up to classes, four to each power of two, with one free list each. Large blocks lie on 2 MiB pages. The lock is the GIL.
 """
 
-from cpython.object cimport PyObject
-from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free
 
 cimport cython
@@ -154,7 +152,7 @@ def empty(shape, dtype="float32"):
 
 
 def pool_stats():
-    """Bytes `live` in arrays and scratch, bytes `pooled` for reuse, and how often the system was asked (`system_calls`)."""
+    """Bytes `live` in arrays and scratch, bytes `pooled` for reuse, blocks asked from the system (`system_calls`)."""
     return {"live": live_bytes, "pooled": pooled_bytes, "system_calls": system_calls}
 
 

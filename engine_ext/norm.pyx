@@ -36,13 +36,15 @@ cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
 
 
 cdef bint lay_out(object x, Layout *q):
-    """Fill q; False unless x is a float32 array with channels."""
+    """Fill q; False unless x is a float32 array with channels and elements."""
     cdef int i
     if not is_f32(x) or PyArray_NDIM(<cnp.ndarray>x) < 2:
         return False
     q.images, q.channels, q.inner = PyArray_DIM(<cnp.ndarray>x, 0), PyArray_DIM(<cnp.ndarray>x, 1), 1
     for i in range(2, PyArray_NDIM(<cnp.ndarray>x)):
         q.inner *= PyArray_DIM(<cnp.ndarray>x, i)
+    if q.images * q.inner == 0:
+        return False
     cdef int64_t most = max(q.images * q.inner // SMALLEST, 1)
     cdef int64_t wanted = min(ceil_div(ENOUGH, max(q.channels, 1)), most)
     cdef int64_t groups = min(wanted, max(q.images, 1))
@@ -68,7 +70,7 @@ cdef inline object per_channel(const Layout *q):
 
 
 cdef int check(const Layout *q, str name, object v, bint optional=False) except -1:
-    """1 if v is float32 of shape [C] (or None where that is allowed), 0 if it is another kind; ValueError on its size."""
+    """Whether v is float32 (or None where that is allowed); ValueError unless its shape is [C]."""
     if v is None and optional:
         return 1
     if not is_f32(v):
@@ -83,7 +85,7 @@ cdef inline const float *data_or_null(object v):
 
 
 def batch_norm_stats(x):
-    """(mean[C], var[C]) over all but axis 1 of x[N, C, ...]; var is biased. NaN when there are no elements."""
+    """(mean[C], var[C]) over all but axis 1 of x[N, C, ...]; var is biased."""
     cdef Layout q
     if not lay_out(x, &q):
         return NotImplemented

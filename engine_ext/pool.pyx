@@ -1,7 +1,7 @@
 """Max and average pooling of float32 images [N, C, H, W] and their gradients; threads over the planes.
 
-`geom` is a Pool2dGeometry, or anything whose `ints` lists the fields of struct Pool2d. Arrays that disagree with it, and
-sizes that cannot be, raise ValueError; other dtypes and layouts give NotImplemented.
+`geom` is a Pool2dGeometry, or anything whose `ints` lists the fields of struct Pool2d. Arrays that disagree with it,
+and sizes that cannot be, raise ValueError; other dtypes and layouts give NotImplemented.
 """
 
 from cython.parallel cimport parallel, prange
@@ -42,11 +42,10 @@ cdef int unpack(object geom, Pool2d *q) except -1:
 
 
 cdef bint fits(double size, double k, double stride, double before, double after, double dilation, double out):
-    """Whether `out` windows start before the image ends and reach beyond the padding, and the first fits."""
-    if out == 0:
-        return True
-    return ((out - 1) * stride < size + before and dilation * (k - 1) < size + before + after
-            and before <= dilation * (k - 1))
+    """Whether exactly `out` windows fit: each starts before the image ends and reaches beyond the padding."""
+    cdef double reach = dilation * (k - 1), padded = size + before + after
+    return (out >= 1 and (out - 1) * stride < size + before and before <= reach
+            and out * stride + reach >= padded)
 
 
 cdef void check_shape(object a, str what, int64_t n, int64_t c, int64_t h, int64_t w) except *:

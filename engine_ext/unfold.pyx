@@ -101,7 +101,8 @@ def conv2d_unfold(x, w, b, geom):
     for i in range(q.n):
         for g in range(q.groups):
             gemm(o, pixels, k, f32(w) + g * o * k, k, 1, cols + (i * q.groups + g) * k * pixels, pixels, 1,
-                 f32(y) + (i * q.groups + g) * o * pixels, pixels, f32(b) + g * o if b is not None else NULL, NULL, False)
+                 f32(y) + (i * q.groups + g) * o * pixels, pixels, f32(b) + g * o if b is not None else NULL, NULL,
+                 False)
     return y
 
 

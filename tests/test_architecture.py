@@ -76,7 +76,9 @@ def imported(tree):
 
 def allowed(name):
     """What the module `name` may import."""
-    rule = max((r for r in MAY_IMPORT if name == r or (name.startswith(r + ".") and r != "engine")), key=len, default=None)
+    rule = max(
+        (r for r in MAY_IMPORT if name == r or (name.startswith(r + ".") and r != "engine")), key=len, default=None
+    )
     assert rule, f"{name}: no rule says what it may import; add one to MAY_IMPORT"
     return MAY_IMPORT[rule].split()
 
@@ -132,7 +134,9 @@ def test_kernels_include_no_python_threads_or_allocation(path):
         known = name in (here if include.strip().startswith('"') else C_HEADERS)
         assert known, f"{path.name} includes {include.strip()}"
     code = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.S)
-    found = re.findall(r"\b(malloc|calloc|realloc|free|alloca|printf|pthread_\w+|omp_\w+|Py[A-Z]\w+)\s*\(|#\s*pragma\s+(omp\b)", code)
+    found = re.findall(
+        r"\b(malloc|calloc|realloc|free|alloca|printf|pthread_\w+|omp_\w+|Py[A-Z]\w+)\s*\(|#\s*pragma\s+(omp\b)", code
+    )
     assert not found
 
 
@@ -152,11 +156,17 @@ def kernels_named(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             owner = node.value
-            if (isinstance(owner, ast.Name) and owner.id == "k") or (isinstance(owner, ast.Attribute) and owner.attr == "_k"):
+            if (isinstance(owner, ast.Name) and owner.id == "k") or (
+                isinstance(owner, ast.Attribute) and owner.attr == "_k"
+            ):
                 yield node.attr
 
 
-@pytest.mark.parametrize("path", [p for p in PYTHON if p.parent.name in ("ops", "nn", "optim") or p.stem in ("tensor", "functions")], ids=module_name)
+@pytest.mark.parametrize(
+    "path",
+    [p for p in PYTHON if p.parent.name in ("ops", "nn", "optim") or p.stem in ("tensor", "functions")],
+    ids=module_name,
+)
 def test_every_kernel_that_is_named_exists(path):
     missing = {name for name in kernels_named(ast.parse(path.read_text())) if not hasattr(Reference, name)}
     assert not missing, f"Reference does not define {missing}"
@@ -200,7 +210,9 @@ def test_nothing_is_evaluated(path):
     assert not [f.id for f in calls if isinstance(f, ast.Name) and f.id in ("eval", "exec", "compile", "__import__")]
 
 
-@pytest.mark.parametrize("path", [*PYTHON, *(p for p in CYTHON if p.suffix == ".pyx")], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [*PYTHON, *(p for p in CYTHON if p.suffix == ".pyx")], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_every_file_tells_its_job(path):
     text = path.read_text()
     assert not text.strip() or text.lstrip().startswith(('"""', "#")), "starts with a docstring or a comment"

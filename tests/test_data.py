@@ -24,8 +24,7 @@ def write_mnist(folder, count=3, size=28, labels=None, packed=True):
     for part in ("train", "t10k"):
         files = {
             f"{part}-images-idx3-ubyte": struct.pack(">4I", 2051, *images.shape) + images.tobytes(),
-            f"{part}-labels-idx1-ubyte": struct.pack(">2I", 2049, len(labels))
-            + labels.astype(np.uint8).tobytes(),
+            f"{part}-labels-idx1-ubyte": struct.pack(">2I", 2049, len(labels)) + labels.astype(np.uint8).tobytes(),
         }
         for name, content in files.items():
             if packed:
@@ -74,9 +73,7 @@ def test_missing_files_are_all_listed(tmp_path):
 
 def test_contents_that_do_not_fit_together(tmp_path):
     write_mnist(tmp_path / "size", size=27)
-    with pytest.raises(
-        ValueError, match=r"train-images.*got images of shape \(3, 27, 27\), expected \(N, 28, 28\)"
-    ):
+    with pytest.raises(ValueError, match=r"train-images.*got images of shape \(3, 27, 27\), expected \(N, 28, 28\)"):
         MNIST(tmp_path / "size")
     write_mnist(tmp_path / "count", labels=[1, 2])
     with pytest.raises(ValueError, match="train-labels.*got 2 labels, expected 3, one per image"):
@@ -179,9 +176,7 @@ def test_random_crop_moves_a_batch_within_its_padding():
     seen = {crop(images).numpy().tobytes() for _ in range(200)}
     assert seen == set(windows.values())  # every position, and nothing else
     assert crop(images).is_contiguous()
-    with pytest.raises(
-        ValueError, match=r"cannot cut 7 x 7 out of images of shape \(2, 3, 4, 4\) padded by 1"
-    ):
+    with pytest.raises(ValueError, match=r"cannot cut 7 x 7 out of images of shape \(2, 3, 4, 4\) padded by 1"):
         RandomCrop(7, padding=1)(images)
 
 
@@ -215,9 +210,7 @@ def test_subset_reads_through():
     assert [x.item() for x, _ in (subset[i] for i in range(3))] == [7, 9, 2]
     (first, _), (second, _) = DataLoader(subset, batch_size=2)
     assert first.tolist() == [7, 9] and second.tolist() == [2]
-    with pytest.raises(
-        IndexError, match="index 10 at position 1 is out of range for a data set of 10 samples"
-    ):
+    with pytest.raises(IndexError, match="index 10 at position 1 is out of range for a data set of 10 samples"):
         Subset(numbers(), [0, 10])
 
 
@@ -257,9 +250,7 @@ def test_loader_in_order():
 
 def test_loader_shuffles_anew_from_its_generator():
     def two_epochs():
-        loader = DataLoader(
-            numbers(), batch_size=10, shuffle=True, generator=engine.Generator().manual_seed(5)
-        )
+        loader = DataLoader(numbers(), batch_size=10, shuffle=True, generator=engine.Generator().manual_seed(5))
         return epoch(loader)[0], epoch(loader)[0]
 
     first, second = two_epochs()
@@ -278,9 +269,7 @@ def test_loader_without_generator_follows_manual_seed():
 
 def test_loader_with_sampler():
     assert epoch(DataLoader(numbers(), batch_size=2, sampler=[3, 3, -1])) == [[3, 3], [9]]
-    with pytest.raises(
-        IndexError, match=r"sampler's index 12 \(its position 1\) is out of range .* 10 samples"
-    ):
+    with pytest.raises(IndexError, match=r"sampler's index 12 \(its position 1\) is out of range .* 10 samples"):
         next(iter(DataLoader(numbers(), sampler=[0, 12])))
 
 
@@ -336,9 +325,7 @@ def test_collate_errors_name_the_sample():
         default_collate([object()])
     with pytest.raises(TypeError, match="sample 1 is a str, but sample 0 of the same batch is a int"):
         default_collate([1, "a"])
-    with pytest.raises(
-        ValueError, match="sample 1 has 1 fields, but sample 0 of the same batch has 2 fields"
-    ):
+    with pytest.raises(ValueError, match="sample 1 has 1 fields, but sample 0 of the same batch has 2 fields"):
         default_collate([(1, 2), (1,)])
 
 

@@ -33,7 +33,9 @@ def test_only_what_is_needed_is_imported():
     code = "import sys, numpy; before = set(sys.modules); import engine; print(*sorted(set(sys.modules) - before))"
     new = child(code).split()
     assert not [m for m in new if m.partition(".")[0] in HEAVY]
-    assert not [m for m in new if m.startswith(("engine.nn", "engine.optim", "engine.vision", "engine.utils", "engine.cli"))]
+    assert not [
+        m for m in new if m.startswith(("engine.nn", "engine.optim", "engine.vision", "engine.utils", "engine.cli"))
+    ]
     assert len(new) < 80, new
 
 
@@ -106,7 +108,9 @@ def train():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.parametrize("threads", [1, 4])
 def test_training_goes_on_in_a_forked_child(threads):
-    code = TRAIN + f"""
+    code = (
+        TRAIN
+        + f"""
 engine.set_num_threads({threads}) if "cpu" in engine.available_backends() else engine.use_backend("reference")
 warnings.simplefilter("ignore", DeprecationWarning)    # Python 3.12 warns of forks beside threads
 before = train()
@@ -121,12 +125,15 @@ for _ in range(3):
     assert train() == before
 print("ok")
 """
+    )
     assert child(code, timeout=100) == "ok"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_multiprocessing_pools_work_after_training():
-    code = TRAIN + """
+    code = (
+        TRAIN
+        + """
 import multiprocessing
 warnings.simplefilter("ignore", DeprecationWarning)
 "cpu" in engine.available_backends() or engine.use_backend("reference")
@@ -137,4 +144,5 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
     assert pool.map(work, range(4)) == [before] * 4
 print("ok")
 """
+    )
     assert child(code, timeout=100) == "ok"

@@ -111,7 +111,9 @@ def test_an_input_that_a_derivative_needs():
 def test_an_operation_that_overwrites_what_its_own_derivative_needs(name, argument):
     h = leaf([1.0, 2.0]) * 1
     getattr(h, name)({"self": h, "leaf": leaf([3.0, 4.0])}.get(argument, argument))
-    with pytest.raises(RuntimeError, match=rf"modified by an inplace operation \({name}\).*the form without underscore"):
+    with pytest.raises(
+        RuntimeError, match=rf"modified by an inplace operation \({name}\).*the form without underscore"
+    ):
         h.sum().backward()
 
 
@@ -140,7 +142,10 @@ def test_a_change_seen_through_a_captured_view():
 
 def test_an_optimiser_step_between_forward_and_backward():
     model, x = nn.Linear(2, 1), engine.ones(1, 2, requires_grad=True)
-    for optimiser, name in ((engine.optim.SGD(model.parameters(), lr=0.1), "sgd"), (engine.optim.Adam(model.parameters()), "adam")):
+    for optimiser, name in (
+        (engine.optim.SGD(model.parameters(), lr=0.1), "sgd"),
+        (engine.optim.Adam(model.parameters()), "adam"),
+    ):
         loss = model(x).sum()
         model(x).sum().backward()
         optimiser.step()
@@ -180,7 +185,9 @@ def test_a_view_whose_base_changed_after_it_was_taken():
     h = leaf([1.0, 2.0]) * 1
     v = h[0]
     h.mul_(2)
-    with pytest.raises(RuntimeError, match="^mul_: this view's base was modified by an inplace operation after the view"):
+    with pytest.raises(
+        RuntimeError, match="^mul_: this view's base was modified by an inplace operation after the view"
+    ):
         v.backward()
     h[0].backward()
 

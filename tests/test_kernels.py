@@ -194,7 +194,9 @@ class Forged:
         self.ints = ints
 
 
-@pytest.mark.parametrize("change", [{0: -1}, {2: 2**62}, {5: 0}, {7: 0}, {9: -9}, {11: 2**40}, {13: 2**63}, {15: 2}, {18: 7}, {6: 100}])
+@pytest.mark.parametrize(
+    "change", [{0: -1}, {2: 2**62}, {5: 0}, {7: 0}, {9: -9}, {11: 2**40}, {13: 2**63}, {15: 2}, {18: 7}, {6: 100}]
+)
 def test_forged_geometries_raise(change):
     q = Conv2dGeometry.of((2, 3, 8, 8), (4, 3, 3, 3))
     ints = [change.get(i, v) for i, v in enumerate(q.ints)]
@@ -252,7 +254,23 @@ def test_memory_returns_to_the_pool():
 
 
 def test_every_size_fits_its_class():
-    for size in [*range(70), 255, 256, 257, 319, 320, 321, 383, 385, 1023, 1025, 2**20 - 1, 2**20 + 1, 2**21 + 1, 3 * 2**20]:
+    for size in [
+        *range(70),
+        255,
+        256,
+        257,
+        319,
+        320,
+        321,
+        383,
+        385,
+        1023,
+        1025,
+        2**20 - 1,
+        2**20 + 1,
+        2**21 + 1,
+        3 * 2**20,
+    ]:
         a = memory.empty(size, np.uint8)
         a.fill(7)  # beyond the block, this would corrupt the heap
         assert a.nbytes == size and a.ctypes.data % 64 == 0
@@ -278,7 +296,12 @@ def results():
     """Bytes of one result of every kind of kernel."""
     draw = np.random.default_rng(1).standard_normal
     a, b = draw((70, 900)).astype("f"), draw((900, 130)).astype("f")
-    kept = [gemm.matmul(a, b), gemm.matmul(a[:3], b), gemm.linear(a[:2], draw((77, 900)).astype("f"), None), gemm.column_sum(a)]
+    kept = [
+        gemm.matmul(a, b),
+        gemm.matmul(a[:3], b),
+        gemm.linear(a[:2], draw((77, 900)).astype("f"), None),
+        gemm.column_sum(a),
+    ]
     for shape, weights, padding in [((19, 3, 12, 12), (20, 3, 3, 3), 1), ((3, 40, 9, 9), (6, 40, 3, 3), 0),
                                     ((2, 1, 28, 28), (6, 1, 5, 5), 2), ((5, 4, 14, 14), (16, 4, 5, 5), 0)]:  # fmt: skip
         q = Conv2dGeometry.of(shape, weights, 1, padding)

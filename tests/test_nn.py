@@ -36,7 +36,9 @@ def test_linear():
     assert nn.Linear(3, 0)(engine.zeros(2, 3)).shape == (2, 0) and nn.Linear(0, 2)(engine.zeros(4, 0)).shape == (4, 2)
 
 
-@pytest.mark.parametrize("stride, padding, dilation, groups", [(1, 0, 1, 1), ((2, 1), (1, 2), 1, 2), (1, 1, 2, 4), (3, 2, 1, 1)])
+@pytest.mark.parametrize(
+    "stride, padding, dilation, groups", [(1, 0, 1, 1), ((2, 1), (1, 2), 1, 2), (1, 1, 2, 4), (3, 2, 1, 1)]
+)
 def test_conv2d(stride, padding, dilation, groups):
     x, w, b = normal(2, 4, 9, 8), normal(8, 4 // groups, 3, 2, seed=1), normal(8, seed=2)
     layer = nn.Conv2d(4, 8, (3, 2), stride, padding, dilation, groups)
@@ -48,7 +50,9 @@ def test_conv2d(stride, padding, dilation, groups):
     for o in range(8):
         first = o // (8 // groups) * (4 // groups)
         for r, c in np.ndindex(y.shape[2:]):
-            patch = padded[:, first : first + 4 // groups, r * sh : r * sh + 2 * dh + 1 : dh, c * sw : c * sw + dw + 1 : dw]
+            patch = padded[
+                :, first : first + 4 // groups, r * sh : r * sh + 2 * dh + 1 : dh, c * sw : c * sw + dw + 1 : dw
+            ]
             expected[:, o, r, c] = (patch * w[o]).sum((1, 2, 3)) + b[o]
     close(y, expected)
     close(layer(engine.tensor(x[0])), expected[0])
@@ -66,7 +70,9 @@ def test_conv2d_paddings():
 def test_pooling():
     x = np.arange(16.0, dtype="float32").reshape(1, 1, 4, 4)
     t = engine.tensor(x)
-    assert nn.MaxPool2d(2)(t).tolist() == [[[[5, 7], [13, 15]]]] and nn.MaxPool2d(2)(t[0]).tolist() == [[[5, 7], [13, 15]]]
+    assert nn.MaxPool2d(2)(t).tolist() == [[[[5, 7], [13, 15]]]] and nn.MaxPool2d(2)(t[0]).tolist() == [
+        [[5, 7], [13, 15]]
+    ]
     assert nn.AvgPool2d(2)(t).tolist() == [[[[2.5, 4.5], [10.5, 12.5]]]]
     assert nn.MaxPool2d(3, 2, 1)(t).tolist() == [[[[5, 7], [13, 15]]]]
     assert nn.AvgPool2d(2, 2, 1)(t)[0, 0, 0].tolist() == [0, 0.75, 0.75]
@@ -90,7 +96,10 @@ def test_batch_norm():
     close(layer.running_var, running_var)
     assert layer.num_batches_tracked.item() == 1
     layer.eval()
-    close(layer(engine.tensor(x)), (x - shaped(running_mean)) / shaped(np.sqrt(running_var + 1e-5)) * shaped(w) + shaped(b))
+    close(
+        layer(engine.tensor(x)),
+        (x - shaped(running_mean)) / shaped(np.sqrt(running_var + 1e-5)) * shaped(w) + shaped(b),
+    )
     assert layer.num_batches_tracked.item() == 1
 
     average = nn.BatchNorm2d(3, momentum=None)
@@ -293,7 +302,9 @@ def test_default_initialisation():
         v = np.sort(layer.weight.detach().numpy().ravel() / bound)
         assert np.abs((v + 1) / 2 - np.arange(len(v)) / len(v)).max() < 1.7 / math.sqrt(len(v))
     norm = nn.BatchNorm2d(3)
-    assert norm.weight.tolist() == [1, 1, 1] and norm.bias.tolist() == [0, 0, 0] and norm.running_var.tolist() == [1, 1, 1]
+    assert (
+        norm.weight.tolist() == [1, 1, 1] and norm.bias.tolist() == [0, 0, 0] and norm.running_var.tolist() == [1, 1, 1]
+    )
     engine.manual_seed(0)
     again = nn.Linear(300, 200).weight.tolist()
     engine.manual_seed(0)

@@ -42,7 +42,9 @@ LAYERS = [  # how to make it (from engine.nn or torch.nn), shape of the input
 
 def both(make):
     ours, theirs = make(nn), make(torch.nn)
-    ours.load_state_dict({name: engine.from_numpy(t.detach().numpy().copy()) for name, t in theirs.state_dict().items()})
+    ours.load_state_dict(
+        {name: engine.from_numpy(t.detach().numpy().copy()) for name, t in theirs.state_dict().items()}
+    )
     return ours, theirs
 
 

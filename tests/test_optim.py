@@ -265,4 +265,6 @@ def test_wrong_arguments(make_optimiser, error, message):
 
 def test_repr_lists_the_groups():
     text = repr(optim.SGD([engine.ones(1, requires_grad=True)], lr=0.1))
-    assert text.startswith("SGD (\nParameter Group 0\n    dampening: 0.0\n    lr: 0.1\n    maximize: False") and text.endswith("\n)")
+    assert text.startswith(
+        "SGD (\nParameter Group 0\n    dampening: 0.0\n    lr: 0.1\n    maximize: False"
+    ) and text.endswith("\n)")

@@ -195,7 +195,11 @@ def test_dtypes_of_two_tensors():
         assert (engine.ones((), dtype=a) + scalar).dtype == c, (a, b)
 
 
-NUMBERS = {True: lambda d: d, 2: lambda d: "int64" if d == "bool" else d, 2.5: lambda d: d if "float" in d else "float32"}
+NUMBERS = {
+    True: lambda d: d,
+    2: lambda d: "int64" if d == "bool" else d,
+    2.5: lambda d: d if "float" in d else "float32",
+}
 
 
 def test_dtypes_of_a_tensor_and_a_number():
@@ -331,7 +335,9 @@ def test_length_and_iteration():
 
 def test_equality_is_by_element_and_hash_by_identity():
     a, b = engine.tensor([1, 2]), engine.tensor([1, 3])
-    assert (a == b).tolist() == [True, False] and (a != b).tolist() == [False, True] and (a == 1).tolist() == [True, False]
+    assert (
+        (a == b).tolist() == [True, False] and (a != b).tolist() == [False, True] and (a == 1).tolist() == [True, False]
+    )
     assert a != None and not (a == None) and a != "a" and not (a == [1, 2])  # noqa: E711
     assert {a: 1, b: 2}[a] == 1 and len({a, b, a}) == 2
 

@@ -165,7 +165,9 @@ def _operands(name, a, b):
     try:
         constant = wrap(make(t._k, number, dtype), t._k)
     except OverflowError:
-        raise RuntimeError(f"{name}: {number} does not fit into {dtype}; convert the tensor first, e.g. with .long()") from None
+        raise RuntimeError(
+            f"{name}: {number} does not fit into {dtype}; convert the tensor first, e.g. with .long()"
+        ) from None
     return (t, constant) if t is a else (constant, t)
 
 

@@ -22,7 +22,11 @@ def raw_index(index):
 def getitem(k, x, *, index):
     """x[index]: a view for numbers and slices, a copy for masks and lists."""
     shape = x.shape
-    return k.getitem(x, index), (lambda g: k.getitem_dx(g, index, shape),)
+    try:
+        y = k.getitem(x, index)
+    except OverflowError:
+        raise IndexError(f"index {index} is out of bounds for shape {shape}") from None
+    return y, (lambda g: k.getitem_dx(g, index, shape),)
 
 
 @op

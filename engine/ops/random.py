@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 from engine import backends
 from engine.generator import default_generator
 from engine.ops._op import check_floats, op
@@ -64,6 +66,7 @@ def randint(low, high=None, size=None, generator=None):
     """int64 draws from low..high-1; `randint(high, size)` starts at 0."""
     if size is None:
         low, high, size = 0, low, high
+    low, high = index(low), index(high)
     if high <= low:
         raise RuntimeError(f"randint expects low < high, got low={low}, high={high}")
     k = backends.default()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
+
 from engine.geometry import ShapeError
 from engine.ops._op import dims, op
 
 
 def _sizes(name, shape, x):
     """The shape asked for, with -1 worked out."""
-    shape = tuple(s.__index__() for s in shape)
+    shape = tuple(map(operator.index, shape))
     known, holes = 1, shape.count(-1)
     for s in shape:
         known *= 1 if s == -1 else s
@@ -81,7 +83,9 @@ def cat(k, *arrays, dim=0):
         raise RuntimeError("zero-dimensional tensors cannot be concatenated")
     (axis,) = dims("cat", dim, first.ndim)
     for i, a in enumerate(arrays):
-        if a.ndim != first.ndim or any(p != q and j != axis for j, (p, q) in enumerate(zip(a.shape, first.shape, strict=True))):
+        if a.ndim != first.ndim or any(
+            p != q and j != axis for j, (p, q) in enumerate(zip(a.shape, first.shape, strict=True))
+        ):
             raise ShapeError(
                 f"cat(): sizes must match except in dimension {axis}: got {first.shape} and {a.shape} (tensor {i})"
             )
@@ -100,9 +104,9 @@ def pad(k, x, *, pad, value=0.0):
         raise ShapeError(f"pad(): expected an even number of at most {2 * x.ndim} sizes, got {tuple(pad)}")
     widths = [(0, 0)] * x.ndim
     for i in range(len(pad) // 2):
-        widths[-1 - i] = (pad[2 * i].__index__(), pad[2 * i + 1].__index__())
+        widths[-1 - i] = (operator.index(pad[2 * i]), operator.index(pad[2 * i + 1]))
     for size, (before, after) in zip(x.shape, widths, strict=True):
-        if size + before + after < 0:
+        if size + min(before, 0) + min(after, 0) < 0:
             raise ShapeError(f"pad(): padding {tuple(pad)} crops more than shape {x.shape} has")
     back = [(-before, -after) for before, after in widths]
     return k.pad(x, widths, value), (lambda g: k.pad(g, back, 0.0),)

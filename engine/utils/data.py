@@ -69,8 +69,7 @@ class Subset(Dataset):
         for position, index in enumerate(self.indices):
             if not -count <= index < count:
                 raise IndexError(
-                    f"Subset: index {index} at position {position} is out of range for a data set "
-                    f"of {count} samples"
+                    f"Subset: index {index} at position {position} is out of range for a data set of {count} samples"
                 )
         self._order = engine.tensor([i % count for i in self.indices], dtype=engine.int64)
         if hasattr(dataset, "get_batch"):
@@ -174,9 +173,7 @@ class DataLoader:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size must be a positive integer, got {batch_size!r}")
         if sampler is not None and shuffle:
-            raise ValueError(
-                "DataLoader: give either sampler or shuffle=True; a sampler sets the order itself"
-            )
+            raise ValueError("DataLoader: give either sampler or shuffle=True; a sampler sets the order itself")
         self.dataset = dataset
         self.batch_size = batch_size
         self.drop_last = drop_last
@@ -249,9 +246,7 @@ def _collate(samples: list, indices: list[int], field: str):
     if isinstance(first, (int, float)):  # bool is an int
         return engine.tensor(samples)
     if isinstance(first, Sequence):
-        fields = [
-            _collate(list(f), indices, f"{field}[{i}]") for i, f in enumerate(zip(*samples, strict=True))
-        ]
+        fields = [_collate(list(f), indices, f"{field}[{i}]") for i, f in enumerate(zip(*samples, strict=True))]
         kind: Any = type(first)
         return kind(*fields) if hasattr(first, "_fields") else kind(fields)
     raise TypeError(

@@ -1,7 +1,7 @@
 /* Max and average pooling of one plane, and their gradients.
  *
- * Windows of 2x2 side by side have their own loops. Others run along a row of outputs, a vector of them at a time, tap by
- * tap of the window; where a row has fewer than 4 outputs, windows are visited one by one.
+ * Windows of 2x2 side by side have their own loops. Others run along a row of outputs, a vector of them at a time, tap
+ * by tap of the window; where a row has fewer than 4 outputs, windows are visited one by one.
  */
 #include "kernels.h"
 #include "vec.h"
@@ -27,8 +27,8 @@ static int is_2x2(const Pool2d *q)
            q->pl == 0 && 2 * q->oh <= q->h && 2 * q->ow <= q->w;
 }
 
-/* The vectors of a row of `count` outputs: the last overlaps the one before, which writes the same again, or is a partial
- * one where the row is shorter than a vector. */
+/* The vectors of a row of `count` outputs: the last overlaps the one before and writes the same again; a row shorter
+ * than a vector is a partial one. */
 #define FOR_ROW(j, n, count)                                                                                   \
     for (int64_t j = 0, n = min64(LANES, count); j < (count);                                                  \
          j = j + LANES < (count) && j + 2 * LANES > (count) ? (count)-LANES : j + LANES)

@@ -63,32 +63,47 @@ static void window_sums(const Conv2d *q, int64_t cols, const float *x, int64_t w
     }
 }
 
-/* Pixels across: sums[r, j, :] += g[r, pixel] * x[pixel + j * step], lane by lane, for `taps` taps of one window row. */
+/* Lanes from `first` on: all bits, before: none. */
+INLINE ivec lanes_from(int64_t first)
+{
+    ivec number;
+    for (int i = 0; i < LANES; i++) number[i] = i;
+    return number >= (ivec){0} + (int32_t)first;
+}
+
+/* Pixels across: sums[r, j, :] += g[r, pixel] * x[pixel + j], lane by lane, for `taps` taps of one window row and image
+ * rows of at least LANES pixels. The last vector of a row overlaps the one before it; what both have is masked. */
 INLINE void dots_block(
-    const int rows, const int taps,
-    int64_t n,              /* a multiple of LANES */
-    const float *g,         /* IN [rows][n] */
-    const float *x,         /* IN [n + taps * step] */
-    int64_t step,
+    const int rows, const int taps, const Conv2d *q,
+    int64_t lines,
+    const float *g,         /* IN [rows][oh * ow], `lines` * ow of them */
+    const float *x,         /* IN, at the first pixel and tap; image rows are `line` apart */
+    int64_t line,
     float *sums,            /* IN, OUT [rows][lds], taps * LANES of them */
     int64_t lds)
 {
     vec acc[8][5];
+    const int64_t pixels = q->oh * q->ow, step = q->dw;
+    const ivec fresh = lanes_from((LANES - q->ow % LANES) % LANES);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 5
         for (int j = 0; j < taps; j++) acc[r][j] = load(sums + r * lds + j * LANES);
-    for (int64_t p = 0; p < n; p += LANES) {
-        vec across[5];
+    for (int64_t y = 0; y < lines; y++, g += q->ow, x += line)
+        for (int64_t p = 0; p < q->ow; p += LANES) {
+            const int last = p + LANES > q->ow;
+            const int64_t at = last ? q->ow - LANES : p;
+            const ivec mask = last ? fresh : ~(ivec){0};    /* one loop: a second for whole vectors measured slower */
+            vec across[5];
 #pragma GCC unroll 5
-        for (int j = 0; j < taps; j++) across[j] = load(x + p + j * step);
+            for (int j = 0; j < taps; j++) across[j] = load(x + at + j * step);
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
-            vec down = load(g + r * n + p);
+            for (int r = 0; r < rows; r++) {
+                vec down = (vec)((ivec)load(g + r * pixels + at) & mask);
 #pragma GCC unroll 5
-            for (int j = 0; j < taps; j++) acc[r][j] += down * across[j];
+                for (int j = 0; j < taps; j++) acc[r][j] += down * across[j];
+            }
         }
-    }
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 5
@@ -96,13 +111,15 @@ INLINE void dots_block(
 }
 
 /* All outputs and the kw taps of one window row. */
-static void row_dots(int64_t rows, int64_t kw, int64_t n, const float *g, const float *x, int64_t step, float *sums,
+static void row_dots(const Conv2d *q, int64_t rows, int64_t lines, const float *g, const float *x, int64_t line, float *sums,
                      int64_t lds)
 {
-    for (int64_t j = 0, taps; j < kw; j += taps, x += taps * step, sums += taps * LANES) {
-        taps = kw - j >= 5 && kw % 3 ? 5 : kw - j >= 3 ? 3 : 1;
+    for (int64_t j = 0, taps; j < q->kw; j += taps, x += taps * q->dw, sums += taps * LANES) {
+        taps = q->kw - j >= 5 && q->kw % 3 ? 5 : q->kw - j >= 3 ? 3 : 1;
         for (int64_t r = 0, block; r < rows; r += block) {
-#define DOTS_CASE(rows, taps) case rows: dots_block(rows, taps, n, g + r * n, x, step, sums + r * lds, lds); break;
+            const float *from = g + r * q->oh * q->ow;
+#define DOTS_CASE(rows, taps) \
+    case rows: dots_block(rows, taps, q, lines, from, x, line, sums + r * lds, lds); break;
 #if MANY_REGISTERS
             int64_t most = taps == 5 ? 4 : 8;
 #else
@@ -123,16 +140,6 @@ static void row_dots(int64_t rows, int64_t kw, int64_t n, const float *g, const 
                     DOTS_CASE(5, 1) DOTS_CASE(6, 1) DOTS_CASE(7, 1) DOTS_CASE(8, 1)
                 }
         }
-    }
-}
-
-/* Rows of `ow` floats to rows of `width`, zeros between and behind them: `n` floats in all. */
-static void spread_rows(const float *src, int64_t rows, int64_t ow, int64_t width, float *dst, int64_t n)
-{
-    for (int64_t y = 0; y < rows; y++) {
-        copy_run(dst + y * width, src + y * ow, ow);
-        int64_t stop = y + 1 < rows ? (y + 1) * width : n;
-        for (int64_t x = y * width + ow; x < stop; x++) dst[x] = 0.0f;
     }
 }
 

@@ -13,12 +13,13 @@ class Learning:
         return a.reshape((1, -1) + (1,) * (ndim - 2))
 
     def batch_norm_stats(self, x):
-        """(mean[C], biased variance[C])."""
+        """(mean[C], biased variance[C]); nan when the batch is empty."""
         axes = (0, *range(2, x.ndim))
-        items = x.dtype.type(max(x.size // max(x.shape[1], 1), 1))
-        mean = x.sum(axes) / items
-        centred = x - self._channel(mean, x.ndim)
-        return mean, (centred * centred).sum(axes) / items
+        items = x.dtype.type(x.size // max(x.shape[1], 1))
+        with self.xp.errstate(invalid="ignore"):
+            mean = x.sum(axes) / items
+            centred = x - self._channel(mean, x.ndim)
+            return mean, (centred * centred).sum(axes) / items
 
     def invstd(self, var, eps):
         return self.xp.asarray(1 / self.xp.sqrt(var + var.dtype.type(eps)))
@@ -117,14 +118,14 @@ class Learning:
 
     def uniform(self, shape, low, high, key, dtype):
         draws = self._draws(key).random(shape, "float32" if dtype == "float32" else "float64")
-        return self.from_numpy((draws * (high - low) + low).astype(dtype))
+        return self.from_numpy(numpy.asarray(draws * (high - low) + low, dtype))
 
     def normal(self, shape, mean, std, key, dtype):
         draws = self._draws(key).standard_normal(shape, "float32" if dtype == "float32" else "float64")
-        return self.from_numpy((draws * std + mean).astype(dtype))
+        return self.from_numpy(numpy.asarray(draws * std + mean, dtype))
 
     def integers(self, shape, low, high, key):
-        return self.from_numpy(self._draws(key).integers(low, high, shape))
+        return self.from_numpy(numpy.asarray(self._draws(key).integers(low, high, shape)))
 
     def permutation(self, n, key):
         return self.from_numpy(self._draws(key).permutation(n).astype("int64"))
@@ -132,7 +133,7 @@ class Learning:
     def dropout_mask(self, shape, p, key, dtype):
         """0 with probability p, else 1 / (1 - p)."""
         keep = self.uniform(shape, 0.0, 1.0, key, numpy.dtype("float32")) >= p
-        return keep.astype(dtype) * dtype.type(0 if p == 1 else 1 / (1 - p))
+        return numpy.asarray(keep.astype(dtype) * dtype.type(0 if p == 1 else 1 / (1 - p)))
 
     # ---- images
     def normalize(self, images, indices, mean, std):

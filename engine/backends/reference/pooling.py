@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 
+def _along(size, kernel, stride, before, dilation, windows):
+    """Along one axis: each tap that meets the input, the outputs whose it is, and the inputs it meets there."""
+    furthest = -(-(before - (windows - 1) * stride) // dilation)  # taps before it lie in the padding of every window
+    for i in range(max(furthest, 0), min((before + size - 1) // dilation, kernel - 1) + 1):
+        offset = i * dilation - before
+        first, last = max(0, -(offset // stride)), min(windows - 1, (size - 1 - offset) // stride)
+        if first <= last:
+            yield i, slice(first, last + 1), slice(first * stride + offset, last * stride + offset + 1, stride)
+
+
 class Pooling:
     def _taps(self, geom):
         """For each tap: its number, and index pairs (of outputs, of inputs) where the tap lies inside the input."""
-        (sh, sw), (dh, dw) = geom.stride, geom.dilation
         top, _, left, _ = geom.padding
-        for i in range(geom.kh):
-            for j in range(geom.kw):
-                rows, columns = [], []
-                for out, size, stride, offset in (
-                    (rows, geom.h, sh, i * dh - top),
-                    (columns, geom.w, sw, j * dw - left),
-                ):
-                    windows = geom.oh if out is rows else geom.ow
-                    first = max(0, -(offset // stride))
-                    last = min(windows - 1, (size - 1 - offset) // stride)
-                    out += [slice(first, last + 1), slice(first * stride + offset, last * stride + offset + 1, stride)]
-                    if last < first:
-                        break
-                else:
-                    yield i * geom.kw + j, (..., rows[0], columns[0]), (..., rows[1], columns[1])
+        (sh, sw), (dh, dw) = geom.stride, geom.dilation
+        columns = list(_along(geom.w, geom.kw, sw, left, dw, geom.ow))
+        for i, out_rows, rows in _along(geom.h, geom.kh, sh, top, dh, geom.oh):
+            for j, out_columns, these in columns:
+                yield i * geom.kw + j, (..., out_rows, out_columns), (..., rows, these)
 
     def max_pool2d(self, x, geom):
-        """(y, taps): the largest value of each window (nan wins) and the number of the first tap that holds it."""
+        """(y, taps): the largest value of each window (nan wins) and the number of the first tap that holds it.
+
+        A window that meets the input nowhere has -inf and tap 0.
+        """
         y = self.xp.full(geom.y_shape, -self.xp.inf, x.dtype)
         taps = self.xp.full(geom.y_shape, -1, "int32")
         for tap, out, source in self._taps(geom):
@@ -33,7 +35,7 @@ class Pooling:
             better = (value > best) | ((value != value) & (best == best)) | (taps[out] < 0)
             y[out] = self.xp.where(better, value, best)
             taps[out] = self.xp.where(better, tap, taps[out])
-        return y, taps.astype("uint8") if geom.kh * geom.kw <= 256 else taps
+        return y, self.xp.maximum(taps, 0).astype("uint8" if geom.kh * geom.kw <= 256 else "int32")
 
     def max_pool2d_dx(self, g, taps, geom):
         """Each gradient at the tap that won."""

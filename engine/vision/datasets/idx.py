@@ -43,9 +43,7 @@ def read_idx(path, ndim: int | None = None, kind: int | None = None) -> np.ndarr
             with gzip.open(raw) as file:
                 return _read(file, path, size, packed, ndim, kind)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(
-                f"{path}: corrupt or truncated gzip data ({error}); fetch the file again"
-            ) from error
+            raise ValueError(f"{path}: corrupt or truncated gzip data ({error}); fetch the file again") from error
 
 
 def _read(file, path: str, size: int, packed: bool, ndim: int | None, kind: int | None) -> np.ndarray:
@@ -75,16 +73,10 @@ def _read_header(file, path: str, ndim: int | None, kind: int | None):
     """(shape, big-endian dtype, bytes read) of an IDX header."""
     magic = file.read(4)
     if len(magic) < 4:
-        raise ValueError(
-            f"{path}: not an IDX file, it ends within the magic number (got {len(magic)} of 4 bytes)"
-        )
+        raise ValueError(f"{path}: not an IDX file, it ends within the magic number (got {len(magic)} of 4 bytes)")
     value = int.from_bytes(magic, "big")
     if magic[:2] != b"\0\0" or magic[2] not in TYPES or not 1 <= magic[3] <= 8:
-        wanted = (
-            f"expected {_magic(kind, ndim)}"
-            if kind and ndim
-            else "expected 0x00000800 + dimensions or the like"
-        )
+        wanted = f"expected {_magic(kind, ndim)}" if kind and ndim else "expected 0x00000800 + dimensions or the like"
         raise ValueError(f"{path}: not an IDX file, got magic number 0x{value:08x}, {wanted}")
     if (kind is not None and magic[2] != kind) or (ndim is not None and magic[3] != ndim):
         raise ValueError(

@@ -32,9 +32,7 @@ class MNIST(ImageDataset):
         images = read_idx(image_path, ndim=3, kind=UINT8)
         labels = read_idx(label_path, ndim=1, kind=UINT8)
         if images.shape[1:] != (28, 28) or not len(images):
-            raise ValueError(
-                f"{image_path}: got images of shape {images.shape}, expected (N, 28, 28) with N > 0"
-            )
+            raise ValueError(f"{image_path}: got images of shape {images.shape}, expected (N, 28, 28) with N > 0")
         if len(labels) != len(images):
             raise ValueError(f"{label_path}: got {len(labels)} labels, expected {len(images)}, one per image")
         if labels.max() >= len(self.classes):
