@@ -326,7 +326,7 @@ class Tensor:
     def __bool__(self):
         if self._array.size != 1:
             raise RuntimeError(
-                f"Boolean value of a Tensor with {self.numel()} elements is ambiguous; use any() or all()"
+                f"Boolean value of a Tensor with {self.numel()} elements is ambiguous; reduce it first, e.g. by .sum() or .max()"
             )
         return bool(self._array.item())
 
@@ -414,7 +414,9 @@ def mark_view(view, base):
     version = view._version = base._version
     view._is_view = True
     if view._node is not None:
-        version.views = [*[r for r in version.views if r() is not None], weakref.ref(view)]
+        if len(version.views) & (len(version.views) - 1) == 0:  # at powers of two: a constant cost for each of many
+            version.views = [r for r in version.views if r() is not None]
+        version.views.append(weakref.ref(view))
 
 
 def backpropagate(root, g, retain_graph=False):

@@ -246,9 +246,9 @@ call("max_pool2d of 2^31 images", lambda: F.max_pool2d(engine.ones(1, 1, 1, 1).e
 
 for v in (*INTS, *NONSENSE):
     t = repr(v)
-    for name in ("zeros", "ones", "rand", "randn"):
-        call(f"{name} {t}", lambda f=getattr(engine, name), v=v: f(v))
-        call(f"{name} 3, {t}", lambda f=getattr(engine, name), v=v: f(3, v))
+    for make in (engine.zeros, engine.ones, engine.rand, engine.randn):
+        call(f"{make.__name__} {t}", lambda f=make, v=v: f(v))
+        call(f"{make.__name__} 3, {t}", lambda f=make, v=v: f(3, v))
     call(f"full {t}", lambda v=v: engine.full((2,), v))
     call(f"full uint8 {t}", lambda v=v: engine.full((2,), v, dtype="uint8"))
     call(f"tensor {t}", lambda v=v: engine.tensor(v))

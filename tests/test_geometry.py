@@ -123,26 +123,28 @@ def test_same_padding(size, kernel, stride, dilation):
     assert 0 <= bottom - top <= 1 and (top, bottom) == (left, right), "the odd one behind"
 
 
-def test_sizes_of_pytorch():
+@bounded(300)
+@given(ceil=st.booleans(), **SIZES)
+def test_sizes_of_pytorch(size, kernel, stride, before, after, dilation, ceil):
     torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(0)
-    for _ in range(300):
-        size, kernel, stride, dilation = (int(rng.integers(1, high)) for high in (20, 6, 5, 4))
-        padding, ceil = int(rng.integers(0, kernel // 2 + 1)), bool(rng.integers(2))
-        x = torch.zeros(1, 1, size, 40)
-        for ours, theirs in (
-            (lambda: Pool2dGeometry.of(x.shape, (kernel, 1), stride, (padding, 0), dilation, ceil).oh,
-             lambda: torch.nn.functional.max_pool2d(x, (kernel, 1), stride, (padding, 0), dilation, ceil).shape[2]),
-            (lambda: Conv2dGeometry.of(x.shape, (1, 1, kernel, 1), stride, (padding, 0), dilation).oh,
-             lambda: torch.nn.functional.conv2d(x, torch.zeros(1, 1, kernel, 1), None, stride, (padding, 0), dilation).shape[2]),
-        ):  # fmt: skip
-            try:
-                expected = theirs()
-            except RuntimeError:
-                with pytest.raises(ShapeError):
-                    ours()
-            else:
-                assert ours() == expected, (size, kernel, stride, padding, dilation, ceil)
+    x, padding = torch.zeros(1, 1, size, 40), (before % (kernel // 2 + 1), 0)
+
+    def compare(ours, theirs):
+        try:
+            expected = theirs().shape[2]
+        except RuntimeError:
+            with pytest.raises(ShapeError):
+                ours()
+        else:
+            assert ours().oh == expected
+
+    pooling = (kernel, 1), stride, padding, dilation, ceil
+    compare(lambda: Pool2dGeometry.of(x.shape, *pooling), lambda: torch.nn.functional.max_pool2d(x, *pooling))
+    w, convolution = torch.zeros(1, 1, kernel, 1), (stride, (after, 0), dilation)
+    compare(
+        lambda: Conv2dGeometry.of(x.shape, w.shape, *convolution),
+        lambda: torch.nn.functional.conv2d(x, w, None, *convolution),
+    )
 
 
 # ---- the reference against SciPy

@@ -192,6 +192,18 @@ def test_a_view_whose_base_changed_after_it_was_taken():
     h[0].backward()
 
 
+def test_views_that_are_gone_are_forgotten():
+    h = leaf([1.0, 2.0]) * 1
+    kept = [h[0] for _ in range(3)]
+    for _ in range(1000):
+        h[1]
+    assert len(h._version.views) < 20
+    h.add_(1)
+    for view in kept:
+        with pytest.raises(RuntimeError, match="after the view was taken"):
+            view.backward()
+
+
 @pytest.mark.parametrize("change, message", [
     (lambda x: x.add_(engine.ones(3, 2)), r"^add_: the result has shape \(3, 2\), which does not fit into shape \(2,\)"),
     (lambda x: x.long().add_(0.5), r"^add_: result type float32 can't be cast to the tensor's type int64"),

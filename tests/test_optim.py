@@ -1,6 +1,7 @@
 """Optimisers and schedules: 100 steps against recurrences written out in float64, and against PyTorch where it is installed."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -261,6 +262,18 @@ def test_parameters_keep_their_memory():
 def test_wrong_arguments(make_optimiser, error, message):
     with pytest.raises(error, match=message):
         make_optimiser(make())
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (6,), (1,), (2, 1), ()])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_a_gradient_of_another_shape_is_refused(name, shape):
+    p = nn.Parameter(engine.zeros(2, 3))
+    p.grad = engine.ones(shape)
+    with pytest.raises(
+        ValueError, match=rf"a parameter of shape \(2, 3\) has a gradient of shape {re.escape(str(shape))}"
+    ):
+        getattr(optim, name)([p], lr=0.1).step()
+    assert not p.detach().numpy().any()
 
 
 def test_repr_lists_the_groups():
