@@ -56,7 +56,8 @@ from engine.ops.pointwise import (
 from engine.ops.random import dropout, rand, randint, randn, randperm
 from engine.ops.reduce import amax, amin, argmax, argmin, logsumexp, max, mean, min, sum, var
 from engine.ops.shape import cat, flatten, permute, reshape, squeeze, stack, transpose, unsqueeze
-from engine.tensor import Tensor, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from engine.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from engine.tensor import Tensor
 
 __version__ = "0.1.0"
 

@@ -1,167 +1,18 @@
-"""The tape: a Tensor is an array plus how it was made, and `backward` walks that history once.
+"""Tensor: an array, the backend it lives on, and how it was made.
 
-    Tensor    an array, the backend it lives on, and the Node that made it (None: no gradient wanted)
-    Node      one recorded operation: its parents and one callable per parent, gradient of the output in,
-              gradient of that parent out (a "vjp"). What the callables captured is all the memory a tape holds
-    Leaf      the Node of a tensor made by the user with requires_grad: gradients end here, in `.grad`
+    Tensor    `_array`, `_k` (its backend) and `_node`, the Node of the tape that made it (None: no gradient wanted)
+    wrap      a Tensor over an array
     record    makes the output Tensor of an operation and, where a gradient is wanted, its Node
-    backpropagate   visits Nodes in the reverse order of their making
 
-Operations are not defined here: `engine/ops` defines them and `engine/__init__.py` hangs them on Tensor.
+Operations are not defined here: `engine/ops` defines them and `engine/methods.py` hangs them on Tensor.
 """
 
 from __future__ import annotations
 
-import threading
 import weakref
-from functools import wraps
-from heapq import heappop, heappush
-from itertools import count
-from sys import getrefcount
 
 from engine import backends
-
-_clock = count(1)  # orders recorded operations and in-place modifications among each other
-
-
-class Mode(threading.local):
-    """Flags of the running thread."""
-
-    grad = True
-
-
-mode = Mode()
-
-
-class Version:
-    """When, by which operation and on which buffer a tensor was last modified in place; views share it."""
-
-    time = 0
-    op = ""
-    owner = None
-    views: tuple | list = ()  # weak references to taped views
-
-
-class _LastInPlace:
-    time = 0
-
-
-class Node:
-    """One recorded operation. `vjps` is a tuple with one callable (or None) per parent, or one callable that
-    returns a tuple; it becomes None when backward has used it up."""
-
-    __slots__ = ("__weakref__", "k", "name", "parents", "time", "versions", "vjps")
-
-    def __init__(self, name, k, parents, vjps, versions):
-        self.name = name
-        self.k = k
-        self.parents = parents
-        self.vjps = vjps
-        self.versions = versions
-        self.time = next(_clock)
-
-    def gradients(self, g, retain_graph):
-        """A list of the parents' gradients from the output's; the callables are dropped unless retained."""
-        vjps = self.vjps
-        if vjps is None:
-            raise RuntimeError(
-                f"{self.name}: Trying to backward through the graph a second time: what its gradient needs was "
-                "freed by the first backward. Pass retain_graph=True to the first one, or run forward again"
-            )
-        if self.time < _LastInPlace.time:
-            self._check_versions()
-        if not retain_graph:
-            self.vjps = None
-        if type(vjps) is tuple:
-            return [vjp and vjp(g) for vjp in vjps]
-        return list(vjps(g))
-
-    def _check_versions(self):
-        for version in self.versions:
-            if version.time > self.time and any(_owner(a) is version.owner for a in _captured(self.vjps)):
-                raise RuntimeError(
-                    f"{self.name}: a tensor needed for its gradient has been modified by an inplace operation "
-                    f"({version.op}) after {self.name} used it. Use the form without underscore, or clone() first"
-                )
-
-    def __repr__(self):
-        return f"<{self.name.title().replace('_', '')}Backward0>"
-
-
-class Part(Node):
-    """One output of an operation with several: hands its gradient to the operation's Node, in its slot."""
-
-    __slots__ = ("slot",)
-
-    def __init__(self, whole, slot, outputs):
-        def place(g):
-            gs = [None] * outputs
-            gs[slot] = g
-            return (gs,)
-
-        super().__init__(whole.name, whole.k, (whole,), place, ())
-        self.slot = slot
-
-
-class Stale(Node):
-    """Stands in the way of gradients through a view whose base was modified in place after it was taken."""
-
-    __slots__ = ()
-
-    def gradients(self, g, retain_graph):
-        raise RuntimeError(
-            f"{self.name}: this view's base was modified by an inplace operation after the view was taken, so its "
-            "gradient is undefined. Take the view again after the modification"
-        )
-
-
-class Leaf:
-    """Where gradients end: adds what arrives to `.grad` of its tensor, which it holds weakly."""
-
-    __slots__ = ("__weakref__", "k", "tensor", "time")
-    name = "accumulate_grad"
-
-    def __init__(self, tensor):
-        self.tensor = weakref.ref(tensor)
-        self.k = tensor._k
-        self.time = next(_clock)
-
-    def accumulate(self, g, own):
-        """Add the array `g` to the tensor's gradient. The first is kept, as a copy unless it is ours alone (`own`)."""
-        tensor = self.tensor()
-        if tensor is None:
-            return
-        if tensor.grad is not None:
-            array = tensor.grad._array
-            self.k.add(array, g, array)  # out=array
-            _touch(tensor.grad._version, array, "backward")
-        else:
-            tensor.grad = wrap(g if own else self.k.copy(g), self.k)
-
-
-def _owner(array):
-    """The object that owns an array's memory."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
-    return array
-
-
-def _captured(f):
-    """Every array that the callables of a Node captured."""
-    if isinstance(f, (tuple, list)):
-        for item in f:
-            yield from _captured(item)
-    elif getattr(f, "__closure__", None):
-        for cell in f.__closure__:
-            yield from _captured(cell.cell_contents)
-    elif hasattr(f, "__array_interface__") or hasattr(f, "__cuda_array_interface__"):
-        yield f
-
-
-def _touch(version, array, op):
-    version.time = _LastInPlace.time = next(_clock)
-    version.op = op
-    version.owner = _owner(array)
+from engine.tape import Leaf, Node, Part, Stale, Version, backpropagate, mode, touch
 
 
 class Tensor:
@@ -284,6 +135,15 @@ class Tensor:
             g = self._k.cast(gradient._array, self.dtype)
         backpropagate(self._node, g, retain_graph)
 
+    def add_gradient(self, g, own):
+        """Add the array `g` to `.grad`. The first is kept, as a copy unless nobody else can see it (`own`)."""
+        if self.grad is None:
+            self.grad = wrap(g if own else self._k.copy(g), self._k)
+        else:
+            array = self.grad._array
+            self._k.add(array, g, array)
+            touch(self.grad._version, array, "backward")
+
     # ---- out to Python and NumPy
     def item(self):
         if self._array.size != 1:
@@ -348,10 +208,11 @@ class Tensor:
             self._check_in_place(op)
             self._node = result._node  # None where constants came in: their history is none
             for view in self._version.views:
-                if (taped := view()) is not None and taped is not self:
-                    taped._node = Stale(op, self._k, (), None, ())
+                # A view without history gets one when the base does: its gradient would silently be missing.
+                if (v := view()) is not None and v is not self and (v._node is not None or result._node is not None):
+                    v._node = Stale(op, self._k, (), None, ())
         self._k.assign(self._array, Ellipsis, result._array)
-        _touch(self._version, self._array, op)
+        touch(self._version, self._array, op)
         return self
 
     def _check_in_place(self, op):
@@ -413,109 +274,6 @@ def mark_view(view, base):
     """Let `view` share the version of `base`, whose memory it shares."""
     version = view._version = base._version
     view._is_view = True
-    if view._node is not None:
-        if len(version.views) & (len(version.views) - 1) == 0:  # at powers of two: a constant cost for each of many
-            version.views = [r for r in version.views if r() is not None]
-        version.views.append(weakref.ref(view))
-
-
-def backpropagate(root, g, retain_graph=False):
-    """Send the gradient `g` of the Node `root` back to every Leaf, the latest operation first.
-
-    A Node is visited once, when all its users have been: they were made after it. Gradients that meet are
-    added in the order in which their users are visited, so the bits are always the same.
-    """
-    if type(root) is Leaf:
-        root.accumulate(g, own=False)
-        return
-    pending = {root: g}
-    heap = [(-root.time, root)]
-    while heap:
-        node = heappop(heap)[1]
-        gradients = node.gradients(pending.pop(node), retain_graph)
-        for i, parent in enumerate(node.parents):
-            d = gradients[i]
-            if parent is None or d is None:
-                continue
-            if type(parent) is Leaf:
-                gradients[i] = None
-                # Two references, `d` and getrefcount's argument: nobody else can see this array.
-                own = getrefcount(d) <= 2 and node.k.owns(d)
-                parent.accumulate(d, own)
-            elif parent not in pending:
-                pending[parent] = d
-                heappush(heap, (-parent.time, parent))
-            elif type(d) is list:  # the outputs of one operation, each in its slot
-                pending[parent] = [_sum(node.k, p, q) for p, q in zip(pending[parent], d, strict=True)]
-            else:
-                pending[parent] = node.k.add(pending[parent], d)
-            d = None
-
-
-def _sum(k, a, b):
-    return b if a is None else a if b is None else k.add(a, b)
-
-
-class set_grad_enabled:
-    """Record operations or not: a context manager, a decorator, and a plain call."""
-
-    def __init__(self, enabled):
-        self.before = mode.grad
-        mode.grad = self.enabled = bool(enabled)
-
-    def __enter__(self):
-        mode.grad = self.enabled
-
-    def __exit__(self, *_):
-        mode.grad = self.before
-
-    def __call__(self, f):
-        mode.grad = self.before  # a decorator acts on calls of f alone
-
-        @wraps(f)
-        def wrapped(*args, **kwargs):
-            with set_grad_enabled(self.enabled):
-                return f(*args, **kwargs)
-
-        return wrapped
-
-
-class _Switch:
-    """`with no_grad():` and `@no_grad()`; nests, and acts on the running thread only."""
-
-    enabled: bool
-
-    def __init__(self):
-        self.before = []
-
-    def __enter__(self):
-        self.before.append(mode.grad)
-        mode.grad = self.enabled
-
-    def __exit__(self, *_):
-        mode.grad = self.before.pop()
-
-    def __call__(self, f):
-        @wraps(f)
-        def wrapped(*args, **kwargs):
-            with type(self)():
-                return f(*args, **kwargs)
-
-        return wrapped
-
-
-class no_grad(_Switch):
-    """Operations inside record nothing."""
-
-    enabled = False
-
-
-class enable_grad(_Switch):
-    """Operations inside are recorded, also within no_grad."""
-
-    enabled = True
-
-
-def is_grad_enabled():
-    """Whether operations of this thread are being recorded."""
-    return mode.grad
+    if len(version.views) & (len(version.views) - 1) == 0:  # at powers of two: a constant cost for each of many
+        version.views = [r for r in version.views if r() is not None]
+    version.views.append(weakref.ref(view))

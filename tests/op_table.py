@@ -164,7 +164,7 @@ ROWS = [
     Row("sqrt", SINGLES, draw=positive),
     Row("abs", SINGLES, draw=away_from_zero),
     Row("clamp", [S((4, 5), min=-0.12, max=0.33), S((7,), max=0.01), S((3,), min=-1)], draw=distinct),
-    Row("where", [S(Mask((3, 5)), (3, 5), (3, 5)), S(Mask((4,)), (3, 1), ()), S(Mask((0,)), (0,), (0,))]),
+    Row("choose", [S(Mask((3, 5)), (3, 5), (3, 5)), S(Mask((4,)), (3, 1), ()), S(Mask((0,)), (0,), (0,))]),
     *(Row(name, COMPARED, gradient=NO_GRADIENT) for name in ("eq", "ne", "lt", "le", "gt", "ge")),
     Row("cast", [S((3, 4), dtype=np.dtype("float64")), S((0,), dtype=np.dtype("float64"))]),
     # activation

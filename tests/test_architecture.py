@@ -25,23 +25,24 @@ KERNELS = sorted((ROOT / "engine_ext" / "kernels").glob("*.*"))
 # Module or package -> what it may import beside the standard library; the longest name that fits decides.
 # "engine" allows `import engine` and the names found in engine/__init__.py; no package allows its neighbours.
 MAY_IMPORT = {
-    "engine": "engine.methods engine.functions engine.tensor engine.ops engine.backends engine.generator engine.geometry numpy",
+    "engine": "engine.methods engine.functions engine.tape engine.tensor engine.ops engine.backends engine.generator engine.geometry numpy",
     "engine.__main__": "engine.cli",
     "engine.cli": "engine engine.cli engine.nn engine.optim engine.utils engine.vision tqdm matplotlib",  # as a user would
     "engine.config": "engine engine_ext numpy",
-    "engine.methods": "engine.functions engine.ops engine.tensor",
-    "engine.functions": "engine.backends engine.ops engine.tensor",
-    "engine.serialization": "engine.functions engine.tensor numpy safetensors",
-    "engine.autograd": "engine.autograd engine.tensor engine.ops engine.generator",
-    "engine.nn": "engine.nn engine.functions engine.ops engine.tensor engine.geometry",
-    "engine.optim": "engine.optim engine.nn engine.ops engine.tensor",
+    "engine.methods": "engine.functions engine.ops engine.tape engine.tensor",
+    "engine.functions": "engine.backends engine.ops engine.tape engine.tensor",
+    "engine.serialization": "engine.functions engine.tape engine.tensor numpy safetensors",
+    "engine.autograd": "engine.autograd engine.tape engine.tensor engine.ops engine.generator",
+    "engine.nn": "engine.nn engine.functions engine.ops engine.tape engine.tensor engine.geometry",
+    "engine.optim": "engine.optim engine.nn engine.ops engine.tape engine.tensor",
     "engine.utils": "engine",
     "engine.vision": "engine engine.vision engine.nn engine.ops engine.utils numpy",
     "engine.viz": "engine engine.nn engine.ops matplotlib",
-    "engine.ops": "engine.ops engine.geometry engine.tensor engine.functions",  # kernels arrive as `k`
-    "engine.ops._op": "engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing
-    "engine.ops.random": "engine.ops engine.tensor engine.generator engine.backends",  # makes tensors
-    "engine.tensor": "engine.backends",  # to place arrays
+    "engine.ops": "engine.ops engine.geometry engine.tape engine.tensor engine.functions",  # kernels arrive as `k`
+    "engine.ops._op": "engine.tape engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing
+    "engine.ops.random": "engine.ops engine.tape engine.tensor engine.generator engine.backends",  # makes tensors
+    "engine.tensor": "engine.tape engine.backends",  # backends to place arrays
+    "engine.tape": "",
     "engine.backends": "engine.backends engine.geometry engine_ext numpy scipy threadpoolctl",
     "engine.backends.reference": "engine.backends.reference engine.geometry numpy scipy threadpoolctl",
     "engine.geometry": "",

@@ -270,3 +270,11 @@ def test_assigning_a_taped_value_records_it():
     base[1:2] = x * 5
     base.sum().backward()
     assert base.tolist() == [0.0, 10.0, 0.0] and x.grad.tolist() == [5.0]
+
+
+def test_a_view_taken_before_its_base_gained_a_history_is_refused():
+    base, x = engine.zeros(3), engine.ones(3, requires_grad=True)
+    view = base[0:1]
+    base.add_(x)
+    with pytest.raises(RuntimeError, match="base was modified by an inplace operation"):
+        view.sum().backward()

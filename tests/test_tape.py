@@ -380,3 +380,20 @@ def test_modes_belong_to_their_thread():
         thread.start()
         thread.join(60)
     assert seen == [True]
+
+
+def test_the_first_gradient_is_kept_without_a_copy_where_it_is_nobody_elses():
+    k, copies = engine.backends.default(), []
+    w, x = engine.randn(3, 4, requires_grad=True), engine.randn(5, 4)
+    y = engine.matmul(x, w.t()).sum()
+    whole = engine.nn.functional.linear(x, w).sum()
+    before = k.copy
+    try:
+        k.copy = lambda a: copies.append(a.shape) or before(a)
+        whole.backward()
+        assert not copies
+        w.grad = None
+        y.backward()  # the gradient of a transposed view is no contiguous array: a copy
+        assert copies == [(3, 4)]
+    finally:
+        del k.copy

@@ -369,3 +369,17 @@ def test_repr(make, text):
 
 def test_repr_of_a_large_tensor_is_short():
     assert len(repr(engine.zeros(2000, 2000))) < 500
+
+
+def test_where_takes_a_number_on_either_side():
+    x = engine.tensor([-1.0, 2.0], requires_grad=True)
+    engine.where(x > 0, x, 0.0).sum().backward()
+    assert x.grad.tolist() == [0, 1]
+    assert engine.where(x > 0, 5, x).tolist() == [-1, 5]
+    with pytest.raises(TypeError, match="boolean"):
+        engine.where(x, x, x)
+
+
+def test_an_integer_that_does_not_fit_is_refused():
+    with pytest.raises(RuntimeError, match="does not fit into uint8"):
+        engine.tensor([1, 300], dtype="uint8")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from engine.generator import Generator
 from engine.ops.random import normal_
-from engine.tensor import Tensor, no_grad, wrap
+from engine.tape import no_grad
+from engine.tensor import Tensor, wrap
 
 
 class GradcheckError(RuntimeError):

@@ -153,7 +153,7 @@ def as_array(data, dtype_=None):
     """A new NumPy array from numbers, nested lists or an array, in a supported dtype.
 
     Python floats become float32, integers int64, arrays keep their dtype. ValueError for ragged lists,
-    TypeError for what holds no numbers.
+    TypeError for what holds no numbers, RuntimeError for integers that do not fit.
     """
     is_array = hasattr(data, "__array_interface__") or hasattr(data, "dtype")
     try:
@@ -164,6 +164,10 @@ def as_array(data, dtype_=None):
         raise TypeError(f"tensor(): could not infer numbers from {type(data).__name__} (NumPy calls it {array.dtype})")
     if dtype_ is None:
         dtype_ = array.dtype if is_array or array.dtype.kind != "f" else DEFAULT_FLOAT
+    elif not is_array and array.dtype.kind in "iu" and dtype(dtype_).kind in "iu" and array.size:
+        limits = numpy.iinfo(dtype(dtype_))
+        if array.min() < limits.min or array.max() > limits.max:
+            raise RuntimeError(f"tensor(): a value does not fit into {limits.dtype} ({limits.min} to {limits.max})")
     return numpy.array(array, dtype=dtype(dtype_), order="C")
 
 

@@ -7,7 +7,7 @@ from engine.ops.activation import log_softmax, sigmoid, softmax, tanh
 from engine.ops.linear import linear
 from engine.ops.loss import cross_entropy, mse_loss, nll_loss
 from engine.ops.random import dropout
-from engine.tensor import _touch
+from engine.tape import touch
 
 __all__ = [
     "avg_pool2d", "batch_norm", "conv2d", "cross_entropy", "dropout", "linear", "log_softmax", "max_pool2d",
@@ -68,5 +68,5 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         unbiased = var.detach() * (items / (items - 1)) if items > 1 else var.detach()
         for running, value in ((running_mean, mean), (running_var, unbiased)):
             running._k.lerp_into(running._array, value._array, momentum)
-            _touch(running._version, running._array, "batch_norm")
+            touch(running._version, running._array, "batch_norm")
     return y

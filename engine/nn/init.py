@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.ops import random
-from engine.tensor import no_grad
+from engine.tape import no_grad
 
 _GAINS = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
 

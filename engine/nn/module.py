@@ -6,7 +6,8 @@ from collections import OrderedDict, namedtuple
 
 from engine.geometry import ShapeError
 from engine.nn.parameter import Parameter
-from engine.tensor import Tensor, no_grad
+from engine.tape import no_grad
+from engine.tensor import Tensor
 
 _IncompatibleKeys = namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.tensor import Tensor, Version
+from engine.tape import Version
+from engine.tensor import Tensor
 
 
 class Parameter(Tensor):

@@ -14,7 +14,8 @@ from functools import lru_cache, wraps
 
 from engine import backends
 from engine.geometry import ShapeError
-from engine.tensor import Node, Tensor, mark_view, mode, record, wrap
+from engine.tape import Node, mode
+from engine.tensor import Tensor, mark_view, record, wrap
 
 OPS: dict[str, object] = {}  # name -> the function as it was written; tests/op_table.py has a row for each
 
@@ -169,6 +170,13 @@ def _operands(name, a, b):
             f"{name}: {number} does not fit into {dtype}; convert the tensor first, e.g. with .long()"
         ) from None
     return (t, constant) if t is a else (constant, t)
+
+
+def operands(name, a, b):
+    """Two operands of an operation as Tensors of one backend and dtype; one of them may be a Python number."""
+    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+        a, b = _operands(name, a, b)
+    return _matched(name, a, b, floats=False)
 
 
 def _matched(name, a, b, floats):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.ops._op import op
-from engine.tensor import Tensor, _touch, mode
+from engine.tape import mode, touch
+from engine.tensor import Tensor
 
 
 def raw_index(index):
@@ -64,4 +65,4 @@ def set_(x, index, value):
         x._replace(setitem(x, value, index=index), "setitem")
     else:
         x._k.assign(x._array, index, value._array)
-        _touch(x._version, x._array, "setitem")
+        touch(x._version, x._array, "setitem")

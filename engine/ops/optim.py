@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.geometry import ShapeError
-from engine.tensor import _touch
+from engine.tape import touch
 
 
 def _arrays(tensors):
@@ -19,7 +19,7 @@ def _gradients(name, params):
 
 def _touched(params, name):
     for p in params:
-        _touch(p._version, p._array, name)
+        touch(p._version, p._array, name)
 
 
 def sgd(params, buffers, *, lr, momentum, dampening, weight_decay, nesterov, maximize, first):

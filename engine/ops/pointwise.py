@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.ops._op import op
+from engine.ops._op import op, operands
 
 
 def _pass(g):
@@ -118,14 +118,23 @@ def clamp(k, x, *, min=None, max=None):
 
 
 @op
-def where(k, condition, a, b):
+def choose(k, condition, a, b):
     """a where the bool `condition` holds, else b."""
+    if condition.dtype.kind != "b":
+        raise TypeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+        )
     to_a, to_b = a.shape, b.shape
     return k.where(condition, a, b), (
         None,
         lambda g: k.sum_to(k.where(condition, g, k.full((), 0, g.dtype)), to_a),
         lambda g: k.sum_to(k.where(condition, k.full((), 0, g.dtype), g), to_b),
     )
+
+
+def where(condition, input, other):
+    """`input` where the bool `condition` holds, else `other`; one of both may be a number."""
+    return choose(condition, *operands("where", input, other))
 
 
 @op(arithmetic=True)

@@ -27,14 +27,15 @@ class Adam(Optimizer):
         for p in params:
             if p not in self.state:
                 self.state[p] = {"step": 0, "exp_avg": self.zeros(p), "exp_avg_sq": self.zeros(p)}
-            self.state[p]["step"] += 1
-        for step, some in groupby(params, key=lambda p: self.state[p]["step"]):
+        for step, some in groupby(params, key=lambda p: self.state[p]["step"] + 1):
             chosen = list(some)
             optim.adam(
                 chosen, [self.state[p]["exp_avg"] for p in chosen], [self.state[p]["exp_avg_sq"] for p in chosen],
                 step=step, lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1], eps=group["eps"],
                 weight_decay=group["weight_decay"], decoupled=self.decoupled, maximize=group["maximize"],
             )  # fmt: skip
+            for p in chosen:
+                self.state[p]["step"] = step
 
 
 class AdamW(Adam):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.nn.module import _clear_gradient
-from engine.tensor import Tensor, enable_grad, wrap
+from engine.tape import enable_grad
+from engine.tensor import Tensor, wrap
 
 
 def checked(name, value, low=0.0, below=None):
