@@ -29,8 +29,8 @@ MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platfo
 DEBUG = os.environ.get("ENGINE_DEBUG", "0") not in ("", "0")
 SANITIZE = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
 KERNEL_FLAGS = ["-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden",
-                "-Wall", "-Wno-unknown-pragmas", "-Wno-psabi", *(SANITIZE if DEBUG else ["-O3"])]  # fmt: skip
-GLUE_FLAGS = ["-Werror=incompatible-pointer-types", *(SANITIZE if DEBUG else ["-O2"])]
+                "-Wall", "-Wno-unknown-pragmas", "-Wno-psabi", *(SANITIZE if DEBUG else ["-O3", "-g0"])]  # fmt: skip
+GLUE_FLAGS = ["-Werror=incompatible-pointer-types", *(SANITIZE if DEBUG else ["-O2", "-g0"])]
 LINK_FLAGS = ["-fsanitize=address,undefined"] if DEBUG else []
 KERNEL_FILES = sorted(glob.glob("engine_ext/kernels/*"))
 CONTRACT = [f for f in KERNEL_FILES if f.endswith(("kernels.h", "kernels.def"))]
