@@ -16,6 +16,8 @@ WHAT = {
     "overhead": "what recording an operation costs",
     "costs": "which kernels a training step spends its time in",
 }
+CONTESTS = ("gemm", "conv", "nets", "overhead")
+MOST_DISTURBED = 0.2  # of all rounds; beyond that RESULTS.md is not replaced
 TORCH = "PyTorch is sought in the interpreter that ENGINE_BENCH_TORCH names, else in this one; without it, its columns stay empty."
 
 
@@ -30,8 +32,8 @@ def parse(arguments):
     parser.add_argument(
         "--quick", action="store_true", help="few short rounds, for a first impression; RESULTS.md stays as it is"
     )
-    parser.add_argument("--rounds", type=int, help="rounds of turns per comparison (default 9, quick 3)")
-    parser.add_argument("--seconds", type=float, help="length of a turn (default 0.15, quick 0.03)")
+    parser.add_argument("--rounds", type=int, help="rounds of turns per comparison (default 7, quick 3)")
+    parser.add_argument("--seconds", type=float, help="length of a turn (default 0.1, quick 0.03)")
     parser.add_argument(
         "--threads",
         type=int,
@@ -49,45 +51,65 @@ def main(arguments=None):
     """Run what was chosen; the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse(arguments)
-    options.rounds = options.rounds or (3 if options.quick else 9)
-    options.seconds = options.seconds or (0.03 if options.quick else 0.15)
-    facts, tables = machine.facts(), []
-    for table in measured(options, facts):
+    options.rounds = options.rounds or (3 if options.quick else 7)
+    options.seconds = options.seconds or (0.03 if options.quick else 0.1)
+    facts, tables, quiet = machine.facts(), [], True
+    for table in alone(options):
         print("", table, sep="\n", flush=True)
         tables.append(table)
+    if options.what in ("versus", *CONTESTS):
+        python = versus.torch_python()
+        with versus.arena(python, options.rounds, options.seconds) as arena:
+            facts["PyTorch"] = torch_facts(arena) if python else f"not measured: {TORCH}"
+            for table in beside(arena, options):
+                print("", table, sep="\n", flush=True)
+                tables.append(table)
+            facts["disturbed"] = disturbances(arena)
+            quiet = arena.disturbed <= MOST_DISTURBED * arena.all_rounds
     for name, value in facts.items():
         print(f"- {name}: {value}")
-    output = options.output or (results.RESULTS if options.what == "versus" and not options.quick else None)
-    if output:
-        results.write(output, " ".join(["python -m benchmarks", *arguments]), facts, tables)
-        print(f"written: {output}")
+    command = " ".join(["python -m benchmarks", *arguments])
+    if options.output:
+        results.write(options.output, command, facts, tables)
+    elif options.what == "versus" and not options.quick:
+        if not quiet:
+            print(
+                f"too many rounds were disturbed: {results.RESULTS.name} stays as it was (--output writes in any case)"
+            )
+            return 1
+        results.write(results.RESULTS, command, facts, tables)
     return 0
 
 
-def measured(options, facts):
-    """The tables that were asked for, one after the other; adds to the facts what was learnt of PyTorch and disturbances."""
-    both = sorted({1, options.threads})
+def alone(options):
+    """The tables for which nobody else is needed."""
     if options.what in ("versus", "machine"):
-        yield machine.peaks(both, options.seconds)
-        yield machine.bandwidths(both, options.seconds)
+        yield machine.peaks(sorted({1, options.threads}), options.seconds)
+        yield machine.bandwidths(sorted({1, options.threads}), options.seconds)
     if options.what == "costs":
         for name, batch in itertools.product(shapes.NETS, shapes.BATCHES):
             yield costs.training_step(name, batch, options.threads, options.seconds * options.rounds)
-    chosen = ("gemm", "conv", "nets", "overhead") if options.what == "versus" else (options.what,)
-    if not set(chosen) & {"gemm", "conv", "nets", "overhead"}:
-        return
-    python = versus.torch_python()
-    with versus.arena(python, options.rounds, options.seconds) as arena:
-        facts["PyTorch"] = torch_facts(arena) if python else f"not measured: {TORCH}"
-        if "gemm" in chosen:
-            yield sections.products(arena, (*shapes.CUBES, *shapes.LINEAR), both, _isa.isas())
-        if "conv" in chosen:
-            yield sections.convolutions(arena, shapes.CONVOLUTIONS, options.threads)
-        if "nets" in chosen:
-            yield sections.networks(arena, shapes.NETS, shapes.BATCHES, options.threads)
-        if "overhead" in chosen:
-            yield sections.overhead(arena)
-        facts["disturbed"] = f"{arena.disturbed} of {arena.all_rounds} rounds were dropped"
+
+
+def beside(arena, options):
+    """The tables of contests that were asked for, one after the other."""
+    chosen = CONTESTS if options.what == "versus" else (options.what,)
+    if "gemm" in chosen:
+        sizes = (*shapes.CUBES, *shapes.LINEAR)
+        yield sections.products(arena, sizes, sorted({1, options.threads}), _isa.isas())
+    if "conv" in chosen:
+        yield sections.convolutions(arena, shapes.CONVOLUTIONS, options.threads)
+    if "nets" in chosen:
+        yield sections.networks(arena, shapes.NETS, shapes.BATCHES, options.threads)
+    if "overhead" in chosen:
+        yield sections.overhead(arena)
+
+
+def disturbances(arena):
+    """What went wrong with the rounds, in words."""
+    text = f"{arena.disturbed} of {arena.all_rounds} rounds were dropped"
+    cores = arena.others.cores()
+    return text if cores is None else f"{text}; other processes kept {cores:.2f} cores busy meanwhile"
 
 
 def torch_facts(arena):

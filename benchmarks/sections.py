@@ -30,7 +30,7 @@ def products(arena, sizes, threads, isas):
             sides = [s for s in arena.sides if s.name == "engine" or (isa == isas[0] and s.name == "torch contiguous")]
             for t in threads:
                 outcome = arena.contest("product", arrays, threads=t, isa=isa, sides=sides, expected=expected,
-                                        tolerance=TOLERANCE["product"], extra=("peak",), form=p.form)  # fmt: skip
+                                        tolerance=TOLERANCE["product"], peak=True, form=p.form)  # fmt: skip
                 ours, theirs = outcome.seconds["engine"], outcome.seconds.get("torch contiguous")
                 peak = 1 / outcome.seconds["peak"]
                 rate = p.flops / ours / 1e9
@@ -69,7 +69,7 @@ def convolutions(arena, shapes, threads):
         arrays = convolution_arrays(c)
         for direction in c.directions:
             outcome = arena.contest(f"convolution {direction}", arrays, threads=threads, sides=sides,
-                                    tolerance=TOLERANCE["convolution"], extra=("peak",), padding=c.padding)  # fmt: skip
+                                    tolerance=TOLERANCE["convolution"], peak=True, padding=c.padding)  # fmt: skip
             ours = outcome.seconds["engine"]
             layout, theirs = outcome.best("torch")
             rate = c.flops / ours / 1e9

@@ -1,5 +1,6 @@
-"""Timing: one side's turn, and which of several rounds of turns were left undisturbed."""
+"""Timing: one side's turn, which of several rounds of turns were left undisturbed, and what other processes did meanwhile."""
 
+import os
 import statistics
 import time
 
@@ -24,13 +25,44 @@ def calls(run, seconds, at_least):
     return times
 
 
-def quiet(rounds):
-    """The rounds (each a list with one time per side) in which no side exceeded DISTURBED times its median."""
-    limits = [DISTURBED * statistics.median(side) for side in zip(*rounds, strict=True)]
-    return [times for times in rounds if all(t <= limit for t, limit in zip(times, limits, strict=True))]
+def quiet(rounds, known=None):
+    """The rounds (each a list with one time per side) in which no side exceeded DISTURBED times its median.
+
+    `known` is a time that the last side was seen to reach before: it counts instead of a longer median.
+    """
+    usual = [statistics.median(side) for side in zip(*rounds, strict=True)]
+    if known is not None:
+        usual[-1] = min(usual[-1], known)
+    return [times for times in rounds if all(t <= DISTURBED * u for t, u in zip(times, usual, strict=True))]
 
 
-def medians(rounds):
-    """The median time of each side over the quiet rounds, and how many rounds those were."""
-    kept = quiet(rounds) or rounds
-    return [statistics.median(side) for side in zip(*kept, strict=True)], len(kept)
+def medians(rounds, known=None):
+    """The median time of each side over the quiet rounds (over all when there are none), and how many those were."""
+    kept = quiet(rounds, known)
+    return [statistics.median(side) for side in zip(*(kept or rounds), strict=True)], len(kept)
+
+
+class Others:
+    """CPU seconds that processes other than this one and `pids` have used since; only Linux tells (elsewhere: None)."""
+
+    def __init__(self, pids):
+        self.pids = [os.getpid(), *pids]
+        self.wall, self.start = time.monotonic(), self._used()
+
+    def cores(self):
+        """How many cores they kept busy on average."""
+        if self.start is None:
+            return None
+        return max(self._used() - self.start, 0.0) / (time.monotonic() - self.wall)
+
+    def _used(self):
+        try:
+            with open("/proc/stat") as file:
+                user, nice, system, _idle, _wait, *rest = map(int, file.readline().split()[1:9])
+            own = 0
+            for pid in self.pids:
+                with open(f"/proc/{pid}/stat") as file:
+                    own += sum(map(int, file.read().rpartition(")")[2].split()[11:13]))
+        except OSError:
+            return None
+        return (user + nice + system + sum(rest) - own) / os.sysconf("SC_CLK_TCK")

@@ -87,16 +87,18 @@ class Arena:
     def __init__(self, sides, folder, rounds, seconds):
         self.sides, self.folder, self.rounds, self.seconds = sides, folder, rounds, seconds
         self.disturbed = self.all_rounds = 0
+        self.peaks = {}  # (threads, isa) -> the least seconds that the task "peak" took: slower ones betray a lost core
+        self.others = timing.Others([worker.process.pid for worker in {side.worker for side in sides}])
 
     def contest(
-        self, task, arrays, *, threads=2, isa=None, sides=None, expected=None, tolerance=1e-4, extra=(), **params
+        self, task, arrays, *, threads=2, isa=None, sides=None, expected=None, tolerance=1e-4, peak=False, **params
     ):
         """Every side's time for one task.
 
         arrays:     {name: array}, the same for all sides
         expected:   {name: array} that outputs must equal; None: those of the first side, which all others must equal
         tolerance:  of the relative L2 difference
-        extra:      names of further tasks without arrays that the first side takes turns in ("peak")
+        peak:       the first side also takes turns in "peak", which then shows when the machine is not all ours
         Disagreement when a side computes something else.
         """
         sides = self.sides if sides is None else sides
@@ -110,20 +112,26 @@ class Arena:
             outputs = self._outputs(side)
             expected = expected or outputs
             check(task, side.name, outputs, expected, tolerance)
-        for name in extra:
+        turns = [(side.name, side.worker) for side in sides]
+        if peak:
             sides[0].worker.ask(
-                do="prepare", name=name, task=name, arrays=file, layout="contiguous", threads=threads, isa=isa
+                do="prepare", name="peak", task="peak", arrays=file, layout="contiguous", threads=threads, isa=isa
             )
-        turns = [(side.name, side.worker) for side in sides] + [(name, sides[0].worker) for name in extra]
-        rounds = []
-        while len(rounds) < self.rounds or (
-            len(rounds) < PATIENCE * self.rounds and len(timing.quiet(rounds)) < self.rounds
-        ):
-            rounds.append([w.ask(do="turn", name=name, seconds=self.seconds) for name, w in turns])
-        seconds, kept = timing.medians(rounds)
-        self.disturbed += len(rounds) - kept
+            turns.append(("peak", sides[0].worker))
+        return self._rounds(turns, (threads, isa) if peak else None)
+
+    def _rounds(self, turns, peak):
+        """Rounds of turns until enough were undisturbed; `peak` is the key of the last side's best time, if it is one."""
+        rounds, kept = [], []
+        while len(rounds) < self.rounds or (len(rounds) < PATIENCE * self.rounds and len(kept) < self.rounds):
+            rounds.append([worker.ask(do="turn", name=name, seconds=self.seconds) for name, worker in turns])
+            if peak:
+                self.peaks[peak] = min(rounds[-1][-1], self.peaks.get(peak, rounds[-1][-1]))
+            kept = timing.quiet(rounds, self.peaks.get(peak))
+        seconds, _ = timing.medians(rounds, self.peaks.get(peak))
+        self.disturbed += len(rounds) - len(kept)
         self.all_rounds += len(rounds)
-        return Outcome(dict(zip([name for name, _ in turns], seconds, strict=True)), kept, len(rounds))
+        return Outcome(dict(zip([name for name, _ in turns], seconds, strict=True)), len(kept), len(rounds))
 
     def _outputs(self, side):
         path = f"{self.folder}/outputs.npz"
@@ -152,7 +160,7 @@ def torch_python():
 
 
 @contextmanager
-def arena(python, rounds=9, seconds=0.15):
+def arena(python, rounds=7, seconds=0.1):
     """An Arena while its workers live: the engine first, then PyTorch (if `python` is given) in both layouts and allocators."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())

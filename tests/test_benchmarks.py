@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy
@@ -37,6 +38,22 @@ def test_a_round_is_dropped_when_either_side_was_disturbed():
     rounds = [[1.0, 10.0]] * 5 + [[1.6, 10.0], [1.0, 15.1], [1.4, 14.0]]
     assert timing.quiet(rounds) == [[1.0, 10.0]] * 5 + [[1.4, 14.0]]
     assert timing.medians(rounds) == ([1.0, 10.0], 6)
+
+
+def test_a_machine_slower_than_it_was_before_is_disturbed():
+    rounds = [[2.0, 10.0]] * 3 + [[1.0, 5.0]]
+    assert timing.quiet(rounds, known=5.0) == [[1.0, 5.0]]
+    assert timing.medians(rounds, known=1.0) == ([2.0, 10.0], 0)
+
+
+def test_what_others_do_is_told_from_what_this_process_does():
+    others = timing.Others([])
+    if others.start is None:
+        pytest.skip("this system does not tell how busy it is: no /proc/stat")
+    end = time.monotonic() + 0.3
+    while time.monotonic() < end:
+        pass
+    assert others.cores() < os.cpu_count() - 0.5
 
 
 # ---- shapes
