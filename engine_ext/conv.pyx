@@ -14,7 +14,7 @@ from numpy cimport PyArray_DIM, PyArray_NDIM
 
 from engine_ext._isa cimport Conv2d, K, staged_height, staged_width
 from engine_ext.arrays cimport f32, is_f32
-from engine_ext.geometry cimport expect_shape, read_conv2d
+from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
 from engine_ext.memory cimport Block, borrow, empty_f32, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 
@@ -25,10 +25,6 @@ cdef enum:
     WIDE = 4                # forward: column panels that share a pass over the weights
     STAGE_FLOATS = 1 << 18  # of images staged at a time, per thread
     SLACK = 256             # bytes behind a panel or stage that packing may touch
-
-
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
 
 
 cdef inline bint is_staged(const Conv2d *q) noexcept nogil:

@@ -17,7 +17,7 @@ from numpy cimport PyArray_DIM, PyArray_NDIM
 
 from engine_ext._isa cimport Conv2d, K, staged_height, staged_width
 from engine_ext.arrays cimport f32, is_f32
-from engine_ext.geometry cimport expect_shape, read_conv2d
+from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
 from engine_ext.memory cimport Block, borrow, empty_f32, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 
@@ -29,10 +29,6 @@ cdef enum:
     PARTS_FLOATS = 1 << 22  # size of the partial sums, all together
     OUTPUTS = 8             # DOTS: outputs of a task when there are few images
     SLACK = 256             # bytes behind a panel or stage that may be touched
-
-
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
 
 
 cdef enum Way:

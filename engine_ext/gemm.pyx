@@ -12,6 +12,7 @@ from numpy cimport PyArray_CheckExact, PyArray_DATA, PyArray_DIM, PyArray_DIMS, 
 
 from engine_ext._isa cimport K
 from engine_ext.arrays cimport f32, is_f32
+from engine_ext.geometry cimport ceil_div
 from engine_ext.memory cimport Block, borrow, empty_f32
 from engine_ext.parallel cimport enter, leave, threads_for
 
@@ -24,10 +25,6 @@ cdef enum:
     GROUP_ROWS = 10         # row panels and column panels of one task: both fit the second cache
     GROUP_COLS = 4
     FEW = 4                 # rows up to which packing does not pay
-
-
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
 
 
 cdef int gemm(

@@ -1,6 +1,12 @@
-"""Sizes of a convolution for C: see geometry.pyx."""
+"""Arithmetic of sizes, and the sizes of a convolution for C: see geometry.pyx."""
+
+from libc.stdint cimport int64_t
 
 from engine_ext._isa cimport Conv2d
+
+
+cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
+    return (a + b - 1) // b
 
 
 # Fills `q` from a Conv2dGeometry; ValueError unless its sizes agree with one another and fit 62 bits.

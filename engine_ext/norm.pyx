@@ -12,6 +12,7 @@ from numpy cimport PyArray_DIM, PyArray_NDIM
 
 from engine_ext._isa cimport K
 from engine_ext.arrays cimport f32, is_f32
+from engine_ext.geometry cimport ceil_div
 from engine_ext.memory cimport Block, borrow, empty_f32, empty_like_f32
 from engine_ext.parallel cimport enter, leave, threads_for
 
@@ -29,10 +30,6 @@ cdef struct Layout:
 
 cdef struct Part:
     int64_t images, n, offset           # `n` neighbours in each of `images` planes, the first at `offset`
-
-
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
 
 
 cdef bint lay_out(object x, Layout *q):

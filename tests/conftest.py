@@ -1,9 +1,11 @@
-"""Fixtures that all tests share: where the data files lie."""
+"""Fixtures that all tests share: where the data files lie, each instruction set in turn."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+from engine_ext import _isa
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -34,3 +36,12 @@ def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data files at {folder}; ENGINE_DATA names another place for the data sets")
     return folder
+
+
+@pytest.fixture(params=_isa.isas())
+def isa(request):
+    """Runs the test once per instruction set this CPU has."""
+    before = _isa.isa()
+    _isa.use_isa(request.param)
+    yield request.param
+    _isa.use_isa(before)

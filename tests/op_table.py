@@ -7,7 +7,7 @@ and one more than a vector, empty batches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -92,7 +92,6 @@ class Row:
     draw: object = normal
     gradient: str = ""
     tolerance: float = 2e-6
-    bench: list = field(default_factory=list)
     convolution: bool = False
 
 

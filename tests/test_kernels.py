@@ -16,15 +16,6 @@ from engine_ext import _isa, conv, gemm, machine, memory, parallel
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(params=_isa.isas(), autouse=False)
-def isa(request):
-    """Runs the test once per instruction set this CPU has."""
-    before = _isa.isa()
-    _isa.use_isa(request.param)
-    yield request.param
-    _isa.use_isa(before)
-
-
 @pytest.fixture
 def every_thread():
     """Makes every call use all threads, however small."""

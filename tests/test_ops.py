@@ -6,19 +6,10 @@ from op_table import ROWS
 
 from engine import backends
 from engine.backends import convolution
-from engine_ext import _isa
 
 REFERENCE = backends.get("reference")
 CASES = [pytest.param(row, sample, id=f"{row.name}-{sample!r}") for row in ROWS for sample in row.samples]
 ALGORITHMS = [None, *sorted({a.name for table in convolution.TABLES.values() for a in table})]
-
-
-@pytest.fixture(params=_isa.isas())
-def isa(request):
-    before = _isa.isa()
-    _isa.use_isa(request.param)
-    yield request.param
-    _isa.use_isa(before)
 
 
 def tolerance_of(row, algorithm):
