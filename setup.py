@@ -33,6 +33,9 @@ KERNEL_FLAGS = ["-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-tra
 GLUE_FLAGS = ["-Werror=incompatible-pointer-types", *(SANITIZE if DEBUG else ["-O2", "-g0"])]
 LINK_FLAGS = ["-fsanitize=address,undefined"] if DEBUG else []
 KERNEL_FILES = sorted(glob.glob("engine_ext/kernels/*"))
+SOURCES = sorted(glob.glob("engine_ext/*.pyx"))
+if not SOURCES:
+    raise SystemExit("no Cython sources: run setup.py from the folder it lies in, with engine_ext beside it")
 CONTRACT = [f for f in KERNEL_FILES if f.endswith(("kernels.h", "kernels.def"))]
 
 
@@ -127,7 +130,7 @@ DIRECTIVES = {
 }  # fmt: skip
 
 setup(
-    ext_modules=cythonize([extension(p) for p in sorted(glob.glob("engine_ext/*.pyx"))], compiler_directives=DIRECTIVES,
+    ext_modules=cythonize([extension(p) for p in SOURCES], compiler_directives=DIRECTIVES,
                           force=DEBUG, quiet="-q" in sys.argv),
     cmdclass={"build_ext": BuildExt},
 )  # fmt: skip

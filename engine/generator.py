@@ -12,7 +12,7 @@ import threading
 class Generator:
     """A stream of random numbers: `seed`, and how many draws were `taken`."""
 
-    def __init__(self, device="cpu"):
+    def __init__(self):
         self._lock = threading.Lock()
         self.seed_value, self.taken = 0, 0
 

@@ -13,7 +13,7 @@ from engine.tensor import Tensor
 
 def _contiguous(name, t):
     if not isinstance(t, Tensor):
-        raise TypeError(f"save(): entry {name!r} must be a Tensor, got {type(t).__name__}")
+        raise TypeError(f"save(): entry {name!r} must be a Tensor, got {type(t).__name__}; save one flat dict a file")
     array = t.detach().cpu().numpy()
     # safetensors 0.8.0 writes the memory of strided arrays as it lies; row-major order is ours to make.
     return array if array.flags.c_contiguous else array.copy(order="C")
@@ -23,6 +23,12 @@ def atomic_write(path, data):
     """Write bytes to `path` so that a reader finds the old contents or the new, never a part, whatever happens."""
     path = os.path.realpath(path)
     folder = os.path.dirname(path)
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"cannot save to {path}: it is a folder; name a file in it")
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"cannot save to {path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"cannot save to {path}: folder {folder} is not writable; choose another")
     handle, beside = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(path)}.")
     try:
         with os.fdopen(handle, "wb") as f:
@@ -52,6 +58,8 @@ def save(tensors, path, metadata=None):
     """Write a dict of name -> Tensor (a `state_dict`) as a safetensors file; `metadata` maps strings to strings."""
     from safetensors.numpy import save as to_bytes
 
+    if not hasattr(tensors, "items"):
+        raise TypeError(f"save() takes a dict of name -> Tensor, got {type(tensors).__name__}; use model.state_dict()")
     arrays = {name: _contiguous(name, t) for name, t in tensors.items()}
     atomic_write(path, to_bytes(arrays, metadata=metadata))
 

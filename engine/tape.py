@@ -223,7 +223,11 @@ class _Switch:
 
     enabled: bool
 
-    def __init__(self):
+    def __new__(cls, function=None):
+        self = super().__new__(cls)
+        return self if function is None else self(function)  # @no_grad without parentheses
+
+    def __init__(self, function=None):
         self.before = []
 
     def __enter__(self):

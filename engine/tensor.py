@@ -137,12 +137,37 @@ class Tensor:
 
     def add_gradient(self, g, own):
         """Add the array `g` to `.grad`. The first is kept, as a copy unless nobody else can see it (`own`)."""
+        if self.grad is not None and self.grad.shape != self.shape:
+            raise RuntimeError(
+                f"backward: .grad has shape {self.grad.shape}, expected that of the tensor, {self.shape}"
+            )
         if self.grad is None:
             self.grad = wrap(g if own else self._k.copy(g), self._k)
         else:
             array = self.grad._array
             self._k.add(array, g, array)
             touch(self.grad._version, array, "backward")
+
+    # ---- copies
+    def _leaf(self, what):
+        if not self.is_leaf:
+            raise RuntimeError(f"only leaf tensors support {what}; use x.detach().clone()")
+        return self
+
+    def __copy__(self):
+        """The same memory, a history of its own."""
+        out = wrap(self._leaf("copy")._array, self._k, type(self))
+        out._version, out.grad = self._version, self.grad
+        return out.requires_grad_(self.requires_grad)
+
+    def __deepcopy__(self, memo):
+        out = memo[id(self)] = wrap(self._k.copy(self._leaf("deepcopy")._array), self._k, type(self))
+        out.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
+        return out.requires_grad_(self.requires_grad)
+
+    def __reduce__(self):
+        array = self._k.to_numpy(self._leaf("pickle")._array)
+        return _rebuilt, (type(self), array, self._k.name, self.requires_grad)
 
     # ---- out to Python and NumPy
     def item(self):
@@ -171,6 +196,9 @@ class Tensor:
 
     def cpu(self):
         return self if self._k.device == "cpu" else wrap(self._k.to_numpy(self._array), backends.default())
+
+    def __format__(self, spec):
+        return format(self.item() if spec and not self._array.ndim else str(self), spec)
 
     def __float__(self):
         return float(self.item())
@@ -231,9 +259,9 @@ class Tensor:
 _new = Tensor.__new__
 
 
-def wrap(array, k):
+def wrap(array, k, cls=Tensor):
     """A Tensor over an array of backend `k`, without history."""
-    t = _new(Tensor)
+    t = _new(cls)
     t._array = array
     t._k = k
     t._node = None
@@ -241,6 +269,12 @@ def wrap(array, k):
     t._version = Version()
     t.grad = None
     return t
+
+
+def _rebuilt(cls, array, backend, requires_grad):
+    """A Tensor from its pickle."""
+    k = backends.get(backend)
+    return wrap(k.from_numpy(array), k, cls).requires_grad_(requires_grad)
 
 
 def record(name, k, y, vjps, inputs):

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "engine.autograd": "engine.autograd engine.tape engine.tensor engine.ops engine.generator",
     "engine.nn": "engine.nn engine.functions engine.ops engine.tape engine.tensor engine.geometry",
     "engine.optim": "engine.optim engine.nn engine.ops engine.tape engine.tensor",
-    "engine.utils": "engine",
+    "engine.utils": "engine engine.utils",
     "engine.vision": "engine engine.vision engine.nn engine.ops engine.utils numpy",
     "engine.viz": "engine engine.nn engine.ops matplotlib",
     "engine.ops": "engine.ops engine.geometry engine.tape engine.tensor engine.functions",  # kernels arrive as `k`

@@ -166,7 +166,8 @@ def test_progress_bar_is_for_terminals(tmp_path, ci, shown):
 
     terminal, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 100, 0, 0))
-    arguments = [sys.executable, "-m", "engine", "train", "digits", "--epochs", "1"]
+    # One image a batch: an epoch that lasts longer than the bar takes to be drawn again.
+    arguments = [sys.executable, "-m", "engine", "train", "digits", "--epochs", "1", "--batch-size", "1"]
     process = subprocess.Popen(arguments, cwd=tmp_path, env=environment(CI=ci), stdout=subprocess.DEVNULL, stderr=side)
     os.close(side)
     seen = b""

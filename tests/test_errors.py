@@ -96,7 +96,7 @@ GOLDEN = {
     "number of labels": (lambda: F.cross_entropy(zeros(3, 10), zeros(4, dtype="int64")), ShapeError,
         "cross_entropy got scores of shape (3, 10) and labels of shape (4,), expected (3,)"),
     "labels in an array": (lambda: F.cross_entropy(zeros(3, 10), np.zeros(3, int)), TypeError,
-        "cross_entropy: target must be a Tensor, got ndarray; use engine.tensor(...)"),
+        "cross_entropy(): argument 'target' must be a Tensor, got ndarray; use engine.from_numpy(array)"),
     "matrix product": (lambda: zeros(2, 3) @ zeros(4, 5), ShapeError, "matmul: shapes (2, 3) and (4, 5) cannot be multiplied (3 != 4)"),
     "broadcasting": (lambda: zeros(2, 3) + zeros(4, 5), ShapeError, "add: shapes (2, 3) and (4, 5) cannot be broadcast together"),
     "a list": (lambda: zeros(2) + [1, 2], TypeError, "add(): argument 'other' must be a Tensor, got list; use engine.tensor(value)"),

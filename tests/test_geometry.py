@@ -126,7 +126,7 @@ def test_same_padding(size, kernel, stride, dilation):
 @bounded(300)
 @given(ceil=st.booleans(), **SIZES)
 def test_sizes_of_pytorch(size, kernel, stride, before, after, dilation, ceil):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs it installed")
     x, padding = torch.zeros(1, 1, size, 40), (before % (kernel // 2 + 1), 0)
 
     def compare(ours, theirs):

@@ -218,7 +218,7 @@ def test_loading_lists_every_problem_and_changes_nothing():
         "Error(s) in loading state_dict for Net:\n"
         "\tMissing key(s) in state_dict: head.bias\n"
         "\tUnexpected key(s) in state_dict: head.extra\n"
-        "\tsize mismatch for head.weight: the file has (3, 7), the model (3, 8)"
+        "\tsize mismatch for head.weight: got (3, 7), expected (3, 8)"
     )
     with pytest.raises(RuntimeError, match="size mismatch"):
         net.load_state_dict(wrong, strict=False)

@@ -8,7 +8,7 @@ import pytest
 import engine
 from engine import nn
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs it installed")
 
 
 @pytest.fixture(params=engine.available_backends(), autouse=True)

@@ -93,7 +93,7 @@ def test_100_steps_against_the_formulas(name, options, dtype, tolerance):
 
 @pytest.mark.parametrize("name, options", CASES, ids=IDS)
 def test_100_steps_against_pytorch(name, options):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs it installed")
     params = make()
     advance(getattr(optim, name)(params, **options), params, range(1, STEPS + 1))
     theirs = [torch.from_numpy(p).requires_grad_() for p in start()]
@@ -107,7 +107,7 @@ def test_100_steps_against_pytorch(name, options):
 
 
 def test_the_defaults_are_those_of_pytorch():
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs it installed")
     for name in ("SGD", "Adam", "AdamW"):
         ours = getattr(optim, name)([engine.ones(1, requires_grad=True)]).param_groups[0]
         theirs = getattr(torch.optim, name)([torch.ones(1, requires_grad=True)]).param_groups[0]
@@ -138,7 +138,7 @@ def test_schedules(name):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules_against_pytorch(name):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs it installed")
     scheduler = torch.optim.lr_scheduler
     theirs = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1)
     other = {"step": lambda: scheduler.StepLR(theirs, 7, 0.5), "step default": lambda: scheduler.StepLR(theirs, 30),
@@ -281,3 +281,11 @@ def test_repr_lists_the_groups():
     assert text.startswith(
         "SGD (\nParameter Group 0\n    dampening: 0.0\n    lr: 0.1\n    maximize: False"
     ) and text.endswith("\n)")
+
+
+def test_a_schedule_of_no_epochs_is_refused():
+    optimizer = engine.optim.SGD([engine.ones(1, requires_grad=True)], lr=1.0)
+    with pytest.raises(ValueError, match="step_size must be positive, got 0"):
+        engine.optim.lr_scheduler.StepLR(optimizer, 0)
+    with pytest.raises(ValueError, match="T_max must be positive, got 0"):
+        engine.optim.lr_scheduler.CosineAnnealingLR(optimizer, 0)

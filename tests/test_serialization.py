@@ -221,3 +221,14 @@ def test_a_folder_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     engine.save({"w": engine.ones(1)}, "relative")
     assert engine.load("relative")["w"].item() == 1
+
+
+def test_what_cannot_be_saved_there_says_so(tmp_path):
+    state = {"a": engine.ones(2)}
+    with pytest.raises(FileNotFoundError, match="there is no folder .*missing; make it first"):
+        engine.save(state, tmp_path / "missing" / "x.safetensors")
+    with pytest.raises(IsADirectoryError, match="it is a folder; name a file in it"):
+        engine.save(state, tmp_path)
+    with pytest.raises(TypeError, match=r"got Linear; use model.state_dict\(\)"):
+        engine.save(engine.nn.Linear(1, 1), tmp_path / "x")
+    assert not list(tmp_path.iterdir())

@@ -397,3 +397,13 @@ def test_the_first_gradient_is_kept_without_a_copy_where_it_is_nobody_elses():
         assert copies == [(3, 4)]
     finally:
         del k.copy
+
+
+def test_no_grad_decorates_without_parentheses():
+    x = engine.ones(2, requires_grad=True)
+
+    @engine.no_grad
+    def f():
+        return x * 2
+
+    assert not f().requires_grad and (x * 2).requires_grad

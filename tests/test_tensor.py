@@ -211,7 +211,7 @@ def test_dtypes_of_a_tensor_and_a_number():
 
 
 def test_the_dtype_rules_are_those_of_pytorch():
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs it installed")
     name = lambda t: str(t.dtype).removeprefix("torch.")  # noqa: E731
     for a, b, c in PAIRS:
         x, y = torch.ones(2, dtype=getattr(torch, a)), torch.ones(2, dtype=getattr(torch, b))
@@ -383,3 +383,30 @@ def test_where_takes_a_number_on_either_side():
 def test_an_integer_that_does_not_fit_is_refused():
     with pytest.raises(RuntimeError, match="does not fit into uint8"):
         engine.tensor([1, 300], dtype="uint8")
+
+
+def test_a_device_prints_as_itself():
+    assert repr(engine.ones(1).device) == "device(type='cpu')"
+    assert repr(engine.device("cuda:1")) == "device(type='cuda', index=1)"
+    assert engine.device("cpu").type == "cpu" and engine.device("cuda:1").index == 1
+
+
+def test_clamp_of_integers_by_a_float_is_a_float():
+    assert engine.tensor([1, 2]).clamp(max=1.5).tolist() == [1.0, 1.5]
+    assert engine.tensor([1, 5]).clamp(max=3).tolist() == [1, 3]
+    with pytest.raises(TypeError, match="min must be a number"):
+        engine.ones(2).clamp(min=engine.ones(2))
+
+
+def test_a_scalar_formats_as_a_number():
+    assert f"{engine.tensor(1.23456):.2f}" == "1.23"
+    assert f"{engine.tensor([1.0])}" == "tensor([1.])"
+
+
+def test_max_along_an_axis_names_its_results():
+    result = engine.tensor([[1.0, 3.0], [4.0, 2.0]]).max(dim=1)
+    assert result.values.tolist() == [3, 4] and result.indices.tolist() == [1, 0]
+
+
+def test_submodules_are_there_after_importing_the_package():
+    assert engine.utils.data.DataLoader and engine.nn.functional.relu and engine.optim.lr_scheduler.StepLR

@@ -38,11 +38,11 @@ class device(str):
 
     @property
     def type(self):
-        return self.partition(":")[0]
+        return str(self).partition(":")[0]
 
     @property
     def index(self):
-        index = self.partition(":")[2]
+        index = str(self).partition(":")[2]
         return int(index) if index else None
 
     def __repr__(self):

@@ -91,7 +91,7 @@ class Module:
     def __call__(self, *args, **kwargs):
         try:
             return self.forward(*args, **kwargs)
-        except (ShapeError, TypeError, IndexError, ValueError, RuntimeError) as error:
+        except (ShapeError, TypeError, IndexError, ValueError, RuntimeError, AttributeError) as error:
             _name_layer(self, error)
             raise
 
@@ -204,7 +204,7 @@ class Module:
         missing = [n for n in own if n not in state_dict]
         unexpected = [n for n in state_dict if n not in own]
         shapes = [
-            f"size mismatch for {n}: the file has {tuple(state_dict[n].shape)}, the model {own[n].shape}"
+            f"size mismatch for {n}: got {tuple(state_dict[n].shape)}, expected {own[n].shape}"
             for n in own
             if n in state_dict and tuple(state_dict[n].shape) != own[n].shape
         ]

@@ -142,6 +142,13 @@ def _listed(f, name, params):
     return apply
 
 
+def expect_tensors(name, **arguments):
+    """TypeError unless every argument is a Tensor."""
+    for argument, value in arguments.items():
+        if not isinstance(value, Tensor):
+            raise _not_a_tensor(name, argument, value)
+
+
 def _not_a_tensor(name, argument, value):
     fix = "use engine.from_numpy(array)" if hasattr(value, "__array_interface__") else "use engine.tensor(value)"
     return TypeError(f"{name}(): argument {argument!r} must be a Tensor, got {type(value).__name__}; {fix}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.geometry import ShapeError
-from engine.ops._op import check_floats, op
+from engine.ops._op import check_floats, expect_tensors, op
 from engine.ops.shape import reshape
 
 
@@ -48,6 +48,7 @@ def bmm_broadcast(k, a, b):
 
 def matmul(a, b):
     """Matrix product; vectors count as a row on the left and a column on the right, leading axes are broadcast."""
+    expect_tensors("matmul", input=a, other=b)
     if not a.ndim or not b.ndim:
         raise RuntimeError(f"matmul: both arguments need at least 1 dimension, got shapes {a.shape} and {b.shape}")
     p = reshape(a, shape=(1, *a.shape)) if a.ndim == 1 else a

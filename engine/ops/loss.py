@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.geometry import ShapeError
 from engine.ops import pointwise
-from engine.ops._op import check_floats, op
+from engine.ops._op import check_floats, expect_tensors, op
 from engine.ops.reduce import mean, sum
 from engine.ops.shape import permute, reshape
 
@@ -57,9 +57,10 @@ def nll_rows(k, scores, labels):
 
 def _per_position(name, rows, scores, labels, reduction):
     """Scores [C], [M, C] or [M, C, d1, ...] with labels of the same shape less C."""
-    for argument, t in (("input", scores), ("target", labels)):
-        if not hasattr(t, "requires_grad"):
-            raise TypeError(f"{name}: {argument} must be a Tensor, got {type(t).__name__}; use engine.tensor(...)")
+    expect_tensors(name, input=scores, target=labels)
+    check_floats(name, input=scores)
+    if not scores.ndim:
+        raise ShapeError(f"{name} expects scores of at least one dimension, got a 0-d tensor")
     if scores.ndim == 1:
         return _reduced(rows(reshape(scores, shape=(1, -1)), reshape(labels, shape=(1,))), reduction)
     if scores.ndim <= 2:
@@ -83,6 +84,7 @@ def nll_loss(input, target, *, reduction="mean"):
 
 def mse_loss(input, target, *, reduction="mean"):
     """Squared difference of equal shapes."""
+    expect_tensors("mse_loss", input=input, target=target)
     if input.shape != target.shape:
         raise ShapeError(f"mse_loss got shapes {input.shape} and {target.shape}; they must agree")
     difference = pointwise.sub(input, target)

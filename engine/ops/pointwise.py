@@ -114,6 +114,11 @@ def clamp(k, x, *, min=None, max=None):
     """x limited to min..max, numbers or None; the gradient passes where x lies within, limits included."""
     if min is None and max is None:
         raise ValueError("clamp() needs min or max")
+    for name, limit in (("min", min), ("max", max)):
+        if limit is not None and not isinstance(limit, (int, float)):
+            raise TypeError(f"clamp(): {name} must be a number or None, got {type(limit).__name__}")
+    if x.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
+        x = k.cast(x, "float32")
     return k.clamp(x, min, max), (lambda g: k.clamp_dx(g, x, min, max),)
 
 

@@ -6,7 +6,7 @@ from operator import index
 
 from engine import backends
 from engine.generator import default_generator
-from engine.ops._op import check_floats, op
+from engine.ops._op import check_floats, expect_tensors, op
 from engine.tensor import wrap
 
 
@@ -20,6 +20,7 @@ def dropout_keyed(k, x, *, p, key):
 
 def dropout(x, p=0.5, training=True, inplace=False, generator=None):
     """While training, zero each element with probability p and scale the others by 1 / (1 - p)."""
+    expect_tensors("dropout", input=x)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0:

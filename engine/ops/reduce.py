@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 from engine.geometry import ShapeError
-from engine.ops._op import check_floats, dims, op
+from engine.ops._op import check_floats, dims, expect_tensors, op
 
 
 def _spread(k, g, shape, axes):
@@ -152,11 +154,15 @@ def min(x, dim=None, keepdim=False):
     return _either(x, dim, keepdim, amin, min_along, "minimum")
 
 
+Extremes = namedtuple("Extremes", ["values", "indices"])
+
+
 def _either(x, dim, keepdim, whole, along, pairwise):
+    expect_tensors(pairwise[:3], input=x)
     if dim is None:
         return whole(x)
     if hasattr(dim, "__index__") and not hasattr(dim, "requires_grad"):
-        return along(x, dim=dim, keepdim=keepdim)
+        return Extremes(*along(x, dim=dim, keepdim=keepdim))
     from engine.ops import pointwise
 
     return getattr(pointwise, pairwise)(x, dim)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 
 from engine.geometry import ShapeError
-from engine.ops._op import dims, op
+from engine.ops._op import dims, expect_tensors, op
 
 
 def _sizes(name, shape, x):
@@ -120,6 +120,7 @@ def clone(k, x):
 
 def flatten(x, start_dim=0, end_dim=-1):
     """The axes start_dim..end_dim as one."""
+    expect_tensors("flatten", input=x)
     if not x.ndim:
         return reshape(x, shape=(1,))
     (first,), (last,) = dims("flatten", start_dim, x.ndim), dims("flatten", end_dim, x.ndim)
@@ -133,12 +134,14 @@ def flatten(x, start_dim=0, end_dim=-1):
 
 def unsqueeze(x, dim):
     """A new axis of size 1."""
+    expect_tensors("unsqueeze", input=x)
     (axis,) = dims("unsqueeze", dim, x.ndim + 1)
     return reshape(x, shape=x.shape[:axis] + (1,) + x.shape[axis:])
 
 
 def squeeze(x, dim=None):
     """Without the axes of size 1: all of them, or those of `dim` that have it."""
+    expect_tensors("squeeze", input=x)
     axes = dims("squeeze", dim, x.ndim)
     return reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in axes))
 
@@ -146,6 +149,8 @@ def squeeze(x, dim=None):
 def stack(tensors, dim=0):
     """Tensors of one shape along a new axis."""
     tensors = list(tensors)
+    for i, t in enumerate(tensors):
+        expect_tensors("stack", **{f"tensors[{i}]": t})
     if len({t.shape for t in tensors}) > 1:
         raise ShapeError(f"stack() expects tensors of equal shape, got {[t.shape for t in tensors]}")
     return cat([unsqueeze(t, dim) for t in tensors], dim=dim)

@@ -5,6 +5,13 @@ from __future__ import annotations
 import math
 
 
+def positive(name, value):
+    """`value`, a number of epochs; ValueError unless it is above 0."""
+    if not value > 0:
+        raise ValueError(f"{name} must be positive, got {value}")
+    return value
+
+
 class LRScheduler:
     """Base of all: sets each group's lr from its initial one and `last_epoch`, the number of steps so far."""
 
@@ -19,13 +26,9 @@ class LRScheduler:
         self.last_epoch = last_epoch
         self.step()
 
-    def factor(self, epoch):
-        """The learning rate of an epoch, relative to the initial one."""
-        raise NotImplementedError
-
     def lr(self, base, epoch):
         """The learning rate of an epoch for a group whose initial one is `base`."""
-        return base * self.factor(epoch)
+        raise NotImplementedError
 
     def step(self):
         """Go to the next epoch."""
@@ -47,18 +50,18 @@ class StepLR(LRScheduler):
     """The learning rate times `gamma` every `step_size` epochs."""
 
     def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size, self.gamma = positive("step_size", step_size), gamma
         super().__init__(optimizer, last_epoch)
 
-    def factor(self, epoch):
-        return self.gamma ** (epoch // self.step_size)
+    def lr(self, base, epoch):
+        return base * self.gamma ** (epoch // self.step_size)
 
 
 class CosineAnnealingLR(LRScheduler):
     """From the initial learning rate down to `eta_min` along half a cosine of T_max epochs (Loshchilov and Hutter 2016)."""
 
     def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1):
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max, self.eta_min = positive("T_max", T_max), eta_min
         super().__init__(optimizer, last_epoch)
 
     def lr(self, base, epoch):

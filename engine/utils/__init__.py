@@ -1,1 +1,5 @@
 """Helpers around training: the data loader lives in `engine.utils.data`."""
+
+from engine.utils import data
+
+__all__ = ["data"]

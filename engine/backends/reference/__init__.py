@@ -21,3 +21,6 @@ class Reference(Arrays, Pointwise, Convolution, Pooling, Learning):
     name = "reference"
     device = "cpu"
     xp = numpy
+
+    def __deepcopy__(self, memo):
+        return self  # tensors are compared by the identity of their backend
