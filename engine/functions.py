@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine import backends
-from engine.ops._op import cast
+from engine.ops._op import cast, sizes
 from engine.tensor import Tensor, record, wrap
 
 
@@ -53,23 +53,13 @@ def to(x, *args, dtype=None, device=None):
     return x
 
 
-def _sizes(size):
-    size = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
-    for s in size:
-        if not hasattr(s, "__index__"):
-            raise TypeError(f"sizes must be integers, got {size}")
-        if s < 0:
-            raise RuntimeError(f"Trying to create tensor with negative dimension {s}: {list(size)}")
-    return size
-
-
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A Tensor of one value; its dtype follows the value (float32, int64 or bool) unless given."""
     k = backends.for_device(device)
     natural = "bool" if isinstance(fill_value, bool) else "int64" if isinstance(fill_value, int) else "float32"
     wanted = backends.dtype(dtype or natural)
     try:
-        array = k.full(_sizes((size,)), fill_value, wanted)
+        array = k.full(sizes((size,)), fill_value, wanted)
     except OverflowError:
         raise RuntimeError(f"full(): {fill_value} does not fit into {wanted}") from None
     return wrap(array, k).requires_grad_(requires_grad)
@@ -77,12 +67,12 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
 
 def zeros(*size, dtype=None, device=None, requires_grad=False):
     """A Tensor of zeros, float32 unless `dtype` says otherwise."""
-    return full(_sizes(size), 0, dtype=dtype or "float32", device=device, requires_grad=requires_grad)
+    return full(sizes(size), 0, dtype=dtype or "float32", device=device, requires_grad=requires_grad)
 
 
 def ones(*size, dtype=None, device=None, requires_grad=False):
     """A Tensor of ones, float32 unless `dtype` says otherwise."""
-    return full(_sizes(size), 1, dtype=dtype or "float32", device=device, requires_grad=requires_grad)
+    return full(sizes(size), 1, dtype=dtype or "float32", device=device, requires_grad=requires_grad)
 
 
 def empty(*size, dtype=None, device=None, requires_grad=False):

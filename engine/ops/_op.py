@@ -238,6 +238,17 @@ def dims(name, dim, ndim):
     return tuple(out) if ndim else ()
 
 
+def sizes(size):
+    """Sizes given one by one or as one tuple; TypeError for what is no integer, RuntimeError below 0."""
+    size = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+    for s in size:
+        if not hasattr(s, "__index__"):
+            raise TypeError(f"sizes must be integers, got {size}")
+        if s < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {s}: {list(size)}")
+    return size
+
+
 def check_floats(name, **arrays):
     """TypeError unless every array given (None: absent) has one and the same float dtype."""
     first = None

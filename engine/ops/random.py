@@ -6,7 +6,7 @@ from operator import index
 
 from engine import backends
 from engine.generator import default_generator
-from engine.ops._op import check_floats, expect_tensors, op
+from engine.ops._op import check_floats, expect_tensors, op, sizes
 from engine.tensor import wrap
 
 
@@ -45,36 +45,36 @@ def _fill(x, values, name):
     return x._replace(wrap(values, x._k), name)
 
 
-def rand(*size, generator=None, dtype=None, requires_grad=False):
+def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
     """Uniform draws from [0, 1)."""
-    return _made("uniform", size, (0.0, 1.0), generator, dtype, requires_grad)
+    return _made("uniform", size, (0.0, 1.0), generator, dtype, device, requires_grad)
 
 
-def randn(*size, generator=None, dtype=None, requires_grad=False):
+def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
     """Draws from the standard normal distribution."""
-    return _made("normal", size, (0.0, 1.0), generator, dtype, requires_grad)
+    return _made("normal", size, (0.0, 1.0), generator, dtype, device, requires_grad)
 
 
-def _made(kind, size, limits, generator, dtype, requires_grad):
-    size = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
-    k = backends.default()
+def _made(kind, size, limits, generator, dtype, device, requires_grad):
+    k = backends.for_device(device)
     draw = getattr(k, kind)
-    array = draw(size, *limits, (generator or default_generator).next_key(), backends.dtype(dtype or "float32"))
+    array = draw(sizes(size), *limits, (generator or default_generator).next_key(), backends.dtype(dtype or "float32"))
     return wrap(array, k).requires_grad_(requires_grad)
 
 
-def randint(low, high=None, size=None, generator=None):
+def randint(low, high=None, size=None, *, generator=None, device=None):
     """int64 draws from low..high-1; `randint(high, size)` starts at 0."""
     if size is None:
         low, high, size = 0, low, high
     low, high = index(low), index(high)
     if high <= low:
         raise RuntimeError(f"randint expects low < high, got low={low}, high={high}")
-    k = backends.default()
-    return wrap(k.integers(tuple(size), low, high, (generator or default_generator).next_key()), k)
+    k = backends.for_device(device)
+    return wrap(k.integers(sizes((size,)), low, high, (generator or default_generator).next_key()), k)
 
 
-def randperm(n, generator=None):
+def randperm(n, *, generator=None, device=None):
     """The numbers 0..n-1 in random order, int64."""
-    k = backends.default()
+    k = backends.for_device(device)
+    (n,) = sizes((n,))
     return wrap(k.permutation(n, (generator or default_generator).next_key()), k)
