@@ -29,9 +29,6 @@ class Generator:
         self.manual_seed(int.from_bytes(os.urandom(8), "little"))
         return self.seed_value
 
-    def initial_seed(self):
-        return self.seed_value
-
     def next_key(self):
         """(seed, number of the draw): the key of one draw, of any size."""
         with self._lock:
