@@ -6,6 +6,10 @@ from engine import backends
 from engine.ops._op import cast, sizes
 from engine.tensor import Tensor, record, wrap
 
+__all__ = [
+    "arange", "as_tensor", "empty", "from_numpy", "full", "is_tensor", "ones", "ones_like", "tensor", "zeros", "zeros_like",
+]  # fmt: skip
+
 
 def tensor(data, *, dtype=None, device=None, requires_grad=False):
     """A new Tensor from numbers, nested lists, a NumPy array or a Tensor (copied).

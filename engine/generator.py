@@ -1,6 +1,6 @@
 """Random numbers by counting: a generator is a seed and a position, and a draw depends on nothing else.
 
-So results do not depend on threads, and the same seed gives the same numbers on every backend.
+So results do not depend on threads or workers, and the same seed gives the same numbers on every backend.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ class Generator:
         self.manual_seed(int.from_bytes(os.urandom(8), "little"))
         return self.seed_value
 
+    def initial_seed(self):
+        """The seed the stream was started with."""
+        return self.seed_value
+
     def next_key(self):
         """(seed, number of the draw): the key of one draw, of any size."""
         with self._lock:
@@ -44,6 +48,34 @@ class Generator:
 
 
 default_generator = Generator()
+
+
+class _Scope(threading.local):
+    generator = None
+
+
+_scope = _Scope()
+
+
+def chosen(generator=None):
+    """The generator to draw from: the one given, else the one of the thread's `drawing_from`, else the default."""
+    return generator or _scope.generator or default_generator
+
+
+class drawing_from:
+    """`with drawing_from(generator):` draws of this thread that name no generator come from this one.
+
+    The data loader wraps the making of each sample in it, so that augmentation does not depend on workers.
+    """
+
+    def __init__(self, generator):
+        self.generator = generator
+
+    def __enter__(self):
+        self.before, _scope.generator = _scope.generator, self.generator
+
+    def __exit__(self, *_):
+        _scope.generator = self.before
 
 
 def manual_seed(seed):

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from engine import functions
-from engine.ops import activation, indexing, linear, pointwise, random, reduce, shape
+from engine import functions, ops
+from engine.ops import indexing, linear, pointwise, shape
 from engine.ops._op import in_place
 from engine.tensor import Tensor
 
-_METHODS = {
-    "abs": pointwise.abs, "add": pointwise.add, "clamp": pointwise.clamp, "div": pointwise.div, "eq": pointwise.eq,
-    "exp": pointwise.exp, "ge": pointwise.ge, "gt": pointwise.gt, "le": pointwise.le, "log": pointwise.log,
-    "lt": pointwise.lt, "maximum": pointwise.maximum, "minimum": pointwise.minimum, "mul": pointwise.mul,
-    "ne": pointwise.ne, "neg": pointwise.neg, "pow": pointwise.pow, "sqrt": pointwise.sqrt, "sub": pointwise.sub,
-    "relu": activation.relu, "sigmoid": activation.sigmoid, "tanh": activation.tanh,
-    "softmax": activation.softmax, "log_softmax": activation.log_softmax,
-    "amax": reduce.amax, "amin": reduce.amin, "argmax": reduce.argmax, "argmin": reduce.argmin,
-    "logsumexp": reduce.logsumexp, "max": reduce.max, "mean": reduce.mean, "min": reduce.min, "sum": reduce.sum,
-    "var": reduce.var,
-    "clone": shape.clone, "flatten": shape.flatten, "squeeze": shape.squeeze, "transpose": shape.transpose,
-    "unsqueeze": shape.unsqueeze, "matmul": linear.matmul, "to": functions.to,
-    "uniform_": random.uniform_, "normal_": random.normal_,
+_OPERATORS = {
     "__add__": pointwise.add, "__sub__": pointwise.sub, "__mul__": pointwise.mul, "__truediv__": pointwise.div,
     "__pow__": pointwise.pow, "__matmul__": linear.matmul, "__neg__": pointwise.neg, "__abs__": pointwise.abs,
     "__radd__": pointwise.add, "__rmul__": pointwise.mul,
     "__lt__": pointwise.lt, "__le__": pointwise.le, "__gt__": pointwise.gt, "__ge__": pointwise.ge,
     "__getitem__": indexing.get, "__setitem__": indexing.set_,
 }  # fmt: skip
-_IN_PLACE = {
-    "add_": pointwise.add, "sub_": pointwise.sub, "mul_": pointwise.mul, "div_": pointwise.div, "pow_": pointwise.pow,
-    "clamp_": pointwise.clamp, "exp_": pointwise.exp, "sqrt_": pointwise.sqrt, "neg_": pointwise.neg,
-    "relu_": activation.relu, "sigmoid_": activation.sigmoid, "tanh_": activation.tanh,
+_IN_PLACE_OPERATORS = {
     "__iadd__": pointwise.add, "__isub__": pointwise.sub, "__imul__": pointwise.mul, "__itruediv__": pointwise.div,
 }  # fmt: skip
 
@@ -86,10 +71,16 @@ def _fill_(self, value):
 
 def attach():
     """Hang everything on Tensor."""
-    for name, f in _METHODS.items():
+    for family in ops.FAMILIES:
+        for name in getattr(family, "METHODS", ()):
+            setattr(Tensor, name, getattr(family, name))
+        for name in getattr(family, "IN_PLACE", ()):
+            setattr(Tensor, f"{name}_", in_place(getattr(family, name)))
+    for name, f in _OPERATORS.items():
         setattr(Tensor, name, f)
-    for name, f in _IN_PLACE.items():
+    for name, f in _IN_PLACE_OPERATORS.items():
         setattr(Tensor, name, in_place(f))
+    Tensor.to = functions.to
     for name, f, keyword in (
         ("reshape", shape.reshape, "shape"),
         ("view", shape.view, "shape"),

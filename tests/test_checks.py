@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from checks import assert_close, assert_equals_reference, noncontiguous
-from op_table import ROWS, Row, S
+from op_table import ROWS
+from samples import Row, S
 
 from engine import backends, tensor
 from engine.autograd import GradcheckError, gradcheck

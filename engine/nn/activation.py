@@ -5,6 +5,8 @@ from __future__ import annotations
 from engine.nn import functional as F
 from engine.nn.module import Module
 
+__all__ = ["LogSoftmax", "ReLU", "Sigmoid", "Softmax", "Tanh"]
+
 
 class ReLU(Module):
     """max(x, 0)."""

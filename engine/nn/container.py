@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from engine.nn.module import Module
 
+__all__ = ["Sequential"]
+
 
 class Sequential(Module):
     """Modules called one after the other: Sequential(a, b, ...) or Sequential(OrderedDict(name=module, ...))."""

@@ -11,6 +11,8 @@ from engine.nn import init
 from engine.nn.module import Module
 from engine.nn.parameter import Parameter
 
+__all__ = ["Conv2d"]
+
 
 class Conv2d(Module):
     """Cross-correlation of x[N, C, H, W] (or [C, H, W]) with weight [O, C/groups, kh, kw], plus bias [O].

@@ -5,6 +5,8 @@ from __future__ import annotations
 from engine.nn import functional as F
 from engine.nn.module import Module
 
+__all__ = ["Dropout"]
+
 
 class Dropout(Module):
     """While training, zeroes each element with probability p and scales the others by 1 / (1 - p)."""

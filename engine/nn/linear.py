@@ -11,6 +11,8 @@ from engine.nn import init
 from engine.nn.module import Module
 from engine.nn.parameter import Parameter
 
+__all__ = ["Flatten", "Identity", "Linear"]
+
 
 class Linear(Module):
     """y = x @ weight.T + bias for x[..., in_features]; weight [out_features, in_features], bias [out_features].

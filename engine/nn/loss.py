@@ -5,6 +5,8 @@ from __future__ import annotations
 from engine.nn import functional as F
 from engine.nn.module import Module
 
+__all__ = ["CrossEntropyLoss", "MSELoss", "NLLLoss"]
+
 
 class _Loss(Module):
     def __init__(self, *, reduction="mean"):

@@ -9,6 +9,8 @@ from engine.nn.parameter import Parameter
 from engine.tape import no_grad
 from engine.tensor import Tensor
 
+__all__ = ["Module"]
+
 _IncompatibleKeys = namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
 

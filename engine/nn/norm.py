@@ -8,6 +8,8 @@ from engine.nn import functional as F
 from engine.nn.module import Module
 from engine.nn.parameter import Parameter
 
+__all__ = ["BatchNorm2d"]
+
 
 class BatchNorm2d(Module):
     """Batch normalisation of x[N, C, H, W] per channel (Ioffe and Szegedy 2015).

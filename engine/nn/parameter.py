@@ -5,6 +5,8 @@ from __future__ import annotations
 from engine.tape import Version
 from engine.tensor import Tensor
 
+__all__ = ["Parameter"]
+
 
 class Parameter(Tensor):
     """A leaf over the memory of `data` that requires a gradient unless told otherwise."""

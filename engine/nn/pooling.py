@@ -5,6 +5,8 @@ from __future__ import annotations
 from engine.nn import functional as F
 from engine.nn.module import Module
 
+__all__ = ["AvgPool2d", "MaxPool2d"]
+
 
 class MaxPool2d(Module):
     """Largest value of each window of x[N, C, H, W] (or [C, H, W]); stride defaults to kernel_size."""

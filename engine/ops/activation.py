@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from engine.ops._op import check_floats, dims, op
 
+__all__ = ["log_softmax", "relu", "sigmoid", "softmax", "tanh"]
+METHODS = "log_softmax relu sigmoid softmax tanh".split()
+IN_PLACE = "relu sigmoid tanh".split()
+
 
 @op
 def relu(k, x):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from engine.geometry import Conv2dGeometry, ShapeError
 from engine.ops._op import check_floats, op
 
+__all__ = ["conv2d"]
+
 
 @op
 def conv2d(k, x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):

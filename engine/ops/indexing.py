@@ -6,6 +6,8 @@ from engine.ops._op import op
 from engine.tape import mode, touch
 from engine.tensor import Tensor
 
+__all__: list[str] = []
+
 
 def raw_index(index):
     """The index with Tensors replaced by their arrays."""

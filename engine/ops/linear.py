@@ -8,6 +8,9 @@ from engine.geometry import ShapeError
 from engine.ops._op import check_floats, expect_tensors, op
 from engine.ops.shape import reshape
 
+__all__ = ["matmul"]
+METHODS = "matmul".split()
+
 
 @op
 def linear(k, x, w, b=None):

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from engine.ops._op import op, operands
 
+__all__ = [
+    "abs", "add", "clamp", "div", "eq", "exp", "ge", "gt", "le", "log", "lt", "maximum", "minimum", "mul", "ne",
+    "neg", "pow", "sqrt", "sub", "where",
+]  # fmt: skip
+METHODS = "abs add clamp div eq exp ge gt le log lt maximum minimum mul ne neg pow sqrt sub".split()
+IN_PLACE = "add clamp div exp mul neg pow sqrt sub".split()
+
 
 def _pass(g):
     return g

@@ -5,6 +5,8 @@ from __future__ import annotations
 from engine.geometry import Pool2dGeometry
 from engine.ops._op import check_floats, op
 
+__all__: list[str] = []
+
 
 @op
 def max_pool2d(k, x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):

@@ -7,6 +7,9 @@ from collections import namedtuple
 from engine.geometry import ShapeError
 from engine.ops._op import check_floats, dims, expect_tensors, op
 
+__all__ = ["amax", "amin", "argmax", "argmin", "logsumexp", "max", "mean", "min", "sum", "var"]
+METHODS = "amax amin argmax argmin logsumexp max mean min sum var".split()
+
 
 def _spread(k, g, shape, axes):
     """A reduced gradient, back in the shape that was reduced."""

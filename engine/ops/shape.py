@@ -7,6 +7,9 @@ import operator
 from engine.geometry import ShapeError
 from engine.ops._op import dims, expect_tensors, op
 
+__all__ = ["cat", "flatten", "permute", "reshape", "squeeze", "stack", "transpose", "unsqueeze"]
+METHODS = "clone expand flatten permute reshape squeeze transpose unsqueeze view".split()
+
 
 def _sizes(name, shape, x):
     """The shape asked for, with -1 worked out."""

@@ -1,0 +1,51 @@
+"""Rows of the convolution and pooling operations."""
+
+from samples import Row, S, distinct
+
+
+def conv(n, c, h, w, o, k, bias=True, **params):
+    kh, kw = k if isinstance(k, tuple) else (k, k)
+    return S((n, c, h, w), (o, c // params.get("groups", 1), kh, kw), (o,) if bias else None, **params)
+
+
+CONVOLUTIONS = [
+    conv(2, 3, 8, 8, 4, 3),
+    conv(2, 1, 28, 28, 6, 5, padding=2),  # lenet5
+    conv(2, 6, 14, 14, 16, 5),
+    conv(1, 1, 28, 28, 32, 3),  # mnistnet
+    conv(1, 32, 12, 12, 64, 3),
+    conv(1, 1, 1, 1, 1, 1),
+    conv(0, 2, 5, 5, 3, 3),  # empty batch
+    conv(3, 2, 5, 5, 3, 5),  # kernel as large as the input
+    conv(2, 3, 7, 9, 5, (3, 2), stride=2, padding=1),
+    conv(1, 4, 11, 10, 7, 3, stride=(3, 2), padding=(2, 0), bias=False),
+    conv(2, 4, 9, 9, 6, 3, dilation=2, padding=2),
+    conv(2, 5, 12, 7, 3, 3, stride=2, dilation=(1, 2), padding=(1, 2)),  # rows that no window reaches
+    conv(2, 6, 6, 6, 4, 3, groups=2, padding=1),
+    conv(2, 17, 6, 6, 17, 3, groups=17, padding=1),  # depthwise
+    conv(1, 16, 7, 7, 33, 1),  # 1x1
+    conv(2, 8, 9, 9, 15, 1, stride=2, bias=False),
+    conv(1, 2, 6, 6, 3, 3, padding=(0, 1, 2, 0)),  # each side its own
+    conv(1, 3, 7, 8, 2, (2, 4), padding="same", stride=2),
+    conv(1, 3, 31, 33, 13, 3, padding="same"),
+    conv(1, 2, 4, 4, 2, 2, padding=3),  # more padding than kernel
+]
+
+POOLS = [
+    S((2, 3, 8, 8), kernel_size=2),
+    S((1, 1, 7, 5), kernel_size=3, stride=2),
+    S((1, 2, 24, 33), kernel_size=2),
+    S((2, 2, 9, 9), kernel_size=3, stride=2, padding=1),
+    S((1, 3, 7, 7), kernel_size=(3, 2), stride=(1, 2), padding=(1, 0)),
+    S((1, 1, 6, 6), kernel_size=3, stride=2, ceil_mode=True),
+    S((1, 2, 5, 5), kernel_size=1),
+    S((0, 2, 6, 6), kernel_size=2),
+    S((1, 1, 40, 20), kernel_size=(20, 17)),  # more than 256 taps
+]
+ROWS = [
+    Row("conv2d", CONVOLUTIONS, tolerance=1e-5, convolution=True),
+    Row("max_pool2d", [*POOLS, S((1, 2, 8, 9), kernel_size=2, dilation=2), S((1, 1, 9, 9), kernel_size=3, stride=1, padding=1, dilation=2)],
+        draw=distinct),
+    Row("avg_pool2d", [*POOLS, S((1, 2, 7, 7), kernel_size=3, stride=2, padding=1, count_include_pad=False),
+                       S((1, 1, 6, 6), kernel_size=3, stride=2, padding=1, ceil_mode=True), S((1, 1, 4, 4), kernel_size=2, divisor_override=3)]),
+]  # fmt: skip
