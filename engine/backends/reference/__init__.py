@@ -10,12 +10,16 @@ import numpy
 
 from engine.backends.reference.arrays import Arrays
 from engine.backends.reference.convolution import Convolution
-from engine.backends.reference.learning import Learning
+from engine.backends.reference.images import Images
+from engine.backends.reference.loss import Losses
+from engine.backends.reference.norm import Normalisation
+from engine.backends.reference.optim import Updates
 from engine.backends.reference.pointwise import Pointwise
 from engine.backends.reference.pooling import Pooling
+from engine.backends.reference.random import Draws
 
 
-class Reference(Arrays, Pointwise, Convolution, Pooling, Learning):
+class Reference(Arrays, Pointwise, Convolution, Pooling, Normalisation, Losses, Updates, Draws, Images):
     """Every kernel over `self.xp`."""
 
     name = "reference"
