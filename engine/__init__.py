@@ -14,7 +14,15 @@ from engine import methods as _methods
 from engine.backends import available as available_backends
 from engine.backends import device, use_backend
 from engine.functions import *
-from engine.generator import Generator, default_generator, manual_seed
+from engine.generator import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
 from engine.geometry import ShapeError
 from engine.ops.activation import *
 from engine.ops.conv import *
@@ -40,7 +48,7 @@ uint8 = _numpy.dtype("uint8")
 bool = _numpy.dtype("bool")
 
 _LAZY = {  # name -> module that holds it ("" when it is the module)
-    "autograd": "", "nn": "", "optim": "", "utils": "", "vision": "",
+    "autograd": "", "nn": "", "optim": "", "random": "", "utils": "", "vision": "",
     "save": "engine.serialization", "load": "engine.serialization",
     "show_config": "engine.config",
     "set_num_threads": "engine_ext.parallel", "get_num_threads": "engine_ext.parallel",

@@ -1,6 +1,9 @@
 """Random numbers by counting: a generator is a seed and a position, and a draw depends on nothing else.
 
-So results do not depend on threads or workers, and the same seed gives the same numbers on every backend.
+The numbers are those of Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3",
+SC 2011): a keyed bijection that makes 128 random bits of each counter. The key is the seed, the upper half of the
+counter the number of the draw (its stream), the lower half the position in the draw. So element i of a draw depends on
+(seed, stream, i) alone: not on threads, workers or backends, and any of them can be made without the others.
 """
 
 from __future__ import annotations
@@ -8,20 +11,45 @@ from __future__ import annotations
 import os
 import threading
 
+from engine import backends
+from engine.tensor import Tensor, wrap
+
+_WORD = 0xFFFFFFFF
+
+
+def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
+    """One block of Philox4x32-10: four 32-bit words from a counter of four and a key of two, lowest word first."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(10):
+        p, q = c0 * 0xD2511F53, c2 * 0xCD9E8D57
+        c0, c1, c2, c3 = (q >> 32) ^ c1 ^ k0, q & _WORD, (p >> 32) ^ c3 ^ k1, p & _WORD
+        k0, k1 = (k0 + 0x9E3779B9) & _WORD, (k1 + 0xBB67AE85) & _WORD
+    return c0, c1, c2, c3
+
 
 class Generator:
-    """A stream of random numbers: `seed`, and how many draws were `taken`."""
+    """A stream of random numbers: a seed, and how many draws were `taken` from it.
 
-    def __init__(self):
+    device: where the draws are made; only "cpu" is offered (RuntimeError otherwise).
+    """
+
+    def __init__(self, device="cpu"):
+        self.device = backends.device(device)
+        if self.device.type != "cpu":
+            raise RuntimeError(f"Generator: device {str(device)!r} is not available in this build; use 'cpu'")
         self._lock = threading.Lock()
         self.seed_value, self.taken = 0, 0
 
     def manual_seed(self, seed):
-        """Start the stream of `seed` (an integer, negative ones modulo 2**64) from its beginning."""
+        """Start the stream of `seed` (an integer, negative ones modulo 2**64) from its beginning; returns self."""
         if isinstance(seed, bool) or not hasattr(seed, "__index__"):
             raise TypeError(f"manual_seed expects an integer, got {seed!r}")
+        seed = seed.__index__()
+        if not -(2**63) <= seed < 2**64:
+            raise RuntimeError(f"manual_seed expects a seed of 64 bits, from -2**63 to 2**64 - 1, got {seed}")
         with self._lock:
-            self.seed_value, self.taken = seed.__index__() % 2**64, 0
+            self.seed_value, self.taken = seed % 2**64, 0
         return self
 
     def seed(self):
@@ -40,11 +68,50 @@ class Generator:
             return self.seed_value, self.taken
 
     def get_state(self):
-        return {"seed": self.seed_value, "taken": self.taken}
+        """The state, a uint8 Tensor [16]: seed, then number of draws taken, lowest byte first."""
+        with self._lock:
+            state = self.seed_value.to_bytes(8, "little") + self.taken.to_bytes(8, "little")
+        k = backends.get("cpu")
+        return wrap(k.from_numpy(backends.as_array(list(state), "uint8")), k)
 
     def set_state(self, state):
+        """Go back to where `get_state` was called. TypeError unless `state` is a uint8 Tensor, RuntimeError for sizes
+        other than 16."""
+        if not isinstance(state, Tensor) or state.dtype.name != "uint8":
+            got = f"a Tensor of dtype {state.dtype}" if isinstance(state, Tensor) else type(state).__name__
+            raise TypeError(f"set_state expects the uint8 Tensor that get_state returned, got {got}")
+        if state.shape != (16,):
+            raise RuntimeError(f"set_state expects the 16 bytes that get_state returned, got shape {state.shape}")
+        state = bytes(state.tolist())
         with self._lock:
-            self.seed_value, self.taken = int(state["seed"]), int(state["taken"])
+            self.seed_value, self.taken = (int.from_bytes(half, "little") for half in (state[:8], state[8:]))
+        return self
+
+    def __reduce__(self):
+        return _restored, (self.seed_value, self.taken)
+
+
+def _restored(seed_value, taken):
+    """A Generator from its copy or pickle."""
+    generator = Generator().manual_seed(seed_value)
+    generator.taken = taken
+    return generator
+
+
+def derived(key: tuple[int, int], index: int) -> Generator:
+    """Generator number `index` (0 to 2**64 - 1) of the family that belongs to `key`, a (seed, stream) of `next_key`.
+
+    Its seed is half a Philox block of (key, index); the top bit of the stream, which no draw has set, keeps the family
+    apart from the draw of the same key. So a loader may give sample `index` its own generator, whoever makes the sample.
+    """
+    (seed, stream), stream_bit = key, 1 << 63
+    low, high, *_ = philox((*_words(index), *_words(stream | stream_bit)), _words(seed))
+    return Generator().manual_seed(high << 32 | low)
+
+
+def _words(n):
+    """The low and the high half of 64 bits."""
+    return n & _WORD, n >> 32
 
 
 default_generator = Generator()
@@ -81,3 +148,40 @@ class drawing_from:
 def manual_seed(seed):
     """Seed the default generator; returns it."""
     return default_generator.manual_seed(seed)
+
+
+def seed():
+    """Seed the default generator by the operating system; returns the seed."""
+    return default_generator.seed()
+
+
+def initial_seed():
+    """The seed of the default generator."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state():
+    """The state of the default generator, a uint8 Tensor."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state):
+    """Bring the default generator back to the state that `get_rng_state` returned."""
+    default_generator.set_state(new_state)
+
+
+class fork_rng:
+    """`with engine.random.fork_rng():` draws inside leave the default generator as it was before.
+
+    devices is accepted for torch's sake; `enabled=False` turns it off.
+    """
+
+    def __init__(self, devices=None, enabled=True):
+        self.enabled = enabled
+
+    def __enter__(self):
+        self.before = get_rng_state()
+
+    def __exit__(self, *_):
+        if self.enabled:
+            set_rng_state(self.before)

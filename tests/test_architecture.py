@@ -46,7 +46,8 @@ MAY_IMPORT = {
     "engine.backends": "engine.backends engine.geometry engine_ext numpy scipy threadpoolctl",
     "engine.backends.reference": "engine.backends.reference engine.geometry numpy scipy threadpoolctl",
     "engine.geometry": "",
-    "engine.generator": "",
+    "engine.generator": "engine.backends engine.tensor",  # its state is a Tensor
+    "engine.random": "engine.generator",
 }
 C_HEADERS = "immintrin.h math.h stddef.h stdint.h string.h sys/types.h".split()  # no Python.h, omp.h, stdlib.h (malloc)
 UNSAFE_MODULES = "pickle marshal shelve dill joblib cloudpickle".split()
