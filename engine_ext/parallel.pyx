@@ -26,8 +26,11 @@ cdef extern from *:
     static int omp_get_num_threads(void) { return 1; }
     static int engine_pause(void) { return 0; }
     #endif
+    /* Set in a Python thread that must not start a team of its own. */
+    static _Thread_local int engine_alone = 0;
     """
     const bint ENGINE_OPENMP
+    int alone "engine_alone"
     int omp_get_num_threads() noexcept nogil
     int engine_pause() noexcept nogil
 
@@ -41,7 +44,7 @@ cdef double threshold = DEFAULT_THRESHOLD
 
 
 cdef int threads_for(double work) noexcept nogil:
-    return num_threads if work >= threshold else 1
+    return num_threads if work >= threshold and not alone else 1
 
 
 def get_num_threads():
@@ -62,6 +65,13 @@ def set_num_threads(n):
         warnings.warn("this build has no OpenMP: everything runs on one thread", RuntimeWarning, stacklevel=2)
         n = 1
     num_threads = n
+
+
+def work_alone():
+    """From now on the calling Python thread computes without a team: threads that feed a training loop leave it the
+    cores. Results are the same, as they never depend on the number of threads."""
+    global alone
+    alone = 1
 
 
 def get_threshold():
