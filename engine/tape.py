@@ -3,6 +3,7 @@
     Node      one recorded operation: its parents and one callable per parent, gradient of the output in,
               gradient of that parent out (a "vjp"). What the callables captured is all the memory a tape holds
     Leaf      the Node of a tensor made by the user with requires_grad: gradients end here, in its `.grad`
+    hooks_of  callables of the user that see a gradient as it passes
     Version   what in-place operations leave behind, so that a gradient is refused rather than wrong
     backpropagate   visits Nodes in the reverse order of their making
     no_grad, ...    whether operations of this thread are recorded
@@ -116,8 +117,9 @@ class Stale(Node):
 class Leaf:
     """Where gradients end: adds what arrives to `.grad` of its tensor, which it holds weakly."""
 
-    __slots__ = ("__weakref__", "k", "tensor", "time")
+    __slots__ = ("__weakref__", "hooks", "k", "tensor", "time")
     name = "accumulate_grad"
+    parents = ()
 
     def __init__(self, tensor):
         self.tensor = weakref.ref(tensor)
@@ -129,6 +131,72 @@ class Leaf:
         tensor = self.tensor()
         if tensor is not None:
             tensor.add_gradient(g, own)
+
+
+class HookedLeaf(Leaf):
+    """A Leaf with hooks: they see its whole gradient of one backward, before (`hooks`) it is accumulated or after."""
+
+    __slots__ = ()
+
+    def gradients(self, g, retain_graph):
+        before, after = self.hooks
+        self.accumulate(_through(before, g), own=False)
+        for hook in tuple(after.values()):
+            hook()
+        return []
+
+
+class _Hooked:
+    """The callables of a Node behind the hooks on its output's gradient."""
+
+    __slots__ = ("hooks", "vjps")
+
+    def __init__(self, vjps):
+        self.hooks, self.vjps = {}, vjps
+
+    def __call__(self, g):
+        g = _through(self.hooks, g)
+        return [vjp and vjp(g) for vjp in self.vjps] if type(self.vjps) is tuple else self.vjps(g)
+
+
+def _through(hooks, g):
+    """The gradient as every hook leaves it; None from a hook means unchanged."""
+    for hook in tuple(hooks.values()):
+        changed = hook(g)
+        g = g if changed is None else changed
+    return g
+
+
+class Handle:
+    """A hook in a table of hooks; `remove()` takes it out, as does the end of a `with` block."""
+
+    def __init__(self, table, hook):
+        self.table, self.id = table, next(_clock)
+        table[self.id] = hook
+
+    def remove(self):
+        self.table.pop(self.id, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+
+def hooks_of(node, after=False):
+    """The table, number -> callable, of the hooks on the gradient of `node`'s output; made on first use.
+
+    A hook takes the gradient (an array) and returns it changed, or None. `after`: those of a Leaf that take
+    nothing and run once its gradient is accumulated.
+    """
+    if isinstance(node, Leaf):
+        if type(node) is Leaf:
+            node.__class__, node.hooks = HookedLeaf, ({}, {})
+        return node.hooks[after]
+    if type(node.vjps) is not _Hooked:
+        node.vjps = _Hooked(node.vjps)
+    return node.vjps.hooks
 
 
 def _owner(array):
@@ -143,6 +211,8 @@ def _captured(f):
     if isinstance(f, (tuple, list)):
         for item in f:
             yield from _captured(item)
+    elif type(f) is _Hooked:
+        yield from _captured(f.vjps)
     elif getattr(f, "__closure__", None):
         for cell in f.__closure__:
             yield from _captured(cell.cell_contents)
@@ -157,25 +227,44 @@ def touch(version, array, op):
     version.owner = _owner(array)
 
 
-def backpropagate(root, g, retain_graph=False):
-    """Send the gradient `g` of the Node `root` back to every Leaf, the latest operation first.
+def backpropagate(roots, retain_graph=False, wanted=None):
+    """Send gradients back from `roots`, pairs of a Node and the gradient of its output, the latest operation first.
+
+    They end in every Leaf; or, when a set of Nodes is `wanted`, nothing is accumulated, only what leads to
+    these is run, and their gradients are returned as a dict.
 
     A Node is visited once, when all its users have been: they were made after it. Gradients that meet are
     added in the order in which their users are visited, so the bits are always the same.
     """
-    if type(root) is Leaf:
-        root.accumulate(g, own=False)
-        return
-    pending = {root: g}
-    heap = [(-root.time, root)]
+    pending, heap, found = {}, [], {}
+    leading = None if wanted is None else _leading_to(wanted, [root for root, _ in roots])
+    for root, g in roots:
+        if root in pending:
+            pending[root] = root.k.add(pending[root], g)
+        else:
+            pending[root] = g
+            heappush(heap, (-root.time, root))
     while heap:
         node = heappop(heap)[1]
-        gradients = node.gradients(pending.pop(node), retain_graph)
+        if wanted is None:
+            if type(node) is Leaf:  # a root that is no result of anything
+                node.accumulate(pending.pop(node), own=False)
+                continue
+            gradients = node.gradients(pending.pop(node), retain_graph)
+        else:
+            g = pending.pop(node)
+            if node in wanted:
+                g = found[node] = _through(node.hooks[0], g) if type(node) is HookedLeaf else g
+            if node not in leading:
+                continue
+            gradients = node.gradients(g, retain_graph)
         for i, parent in enumerate(node.parents):
             d = gradients[i]
             if parent is None or d is None:
                 continue
-            if type(parent) is Leaf:
+            if leading is not None and parent not in leading and parent not in wanted:
+                continue
+            if type(parent) is Leaf and wanted is None:
                 gradients[i] = None
                 # Two references, `d` and getrefcount's argument: nobody else can see this array.
                 own = getrefcount(d) <= 2 and node.k.owns(d)
@@ -188,6 +277,21 @@ def backpropagate(root, g, retain_graph=False):
             else:
                 pending[parent] = node.k.add(pending[parent], d)
             d = None
+    return found
+
+
+def _leading_to(wanted, roots):
+    """The Nodes reached from `roots` that have a wanted one among their ancestors."""
+    reached, stack = set(roots), list(roots)
+    while stack:
+        new = [p for p in stack.pop().parents if p is not None and p not in reached]
+        reached.update(new)
+        stack += new
+    leading = set()
+    for node in sorted(reached, key=lambda n: n.time):  # parents were made before their users
+        if any(p in wanted or p in leading for p in node.parents if p is not None):
+            leading.add(node)
+    return leading
 
 
 def _sum(k, a, b):

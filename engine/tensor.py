@@ -12,7 +12,7 @@ from __future__ import annotations
 import weakref
 
 from engine import backends
-from engine.tape import Leaf, Node, Part, Stale, Version, backpropagate, mode, touch
+from engine.tape import Handle, Leaf, Node, Part, Stale, Version, backpropagate, hooks_of, mode, touch
 
 
 class Tensor:
@@ -46,7 +46,7 @@ class Tensor:
 
     @property
     def is_leaf(self):
-        return self._node is None or type(self._node) is Leaf
+        return self._node is None or isinstance(self._node, Leaf)
 
     @property
     def grad_fn(self):
@@ -111,8 +111,11 @@ class Tensor:
         out._version = self._version
         return out
 
-    def backward(self, gradient=None, retain_graph=False, create_graph=False):
-        """Add d(self)/d(leaf), weighted by `gradient` (same shape; default 1 for a scalar), to every leaf's `.grad`."""
+    def backward(self, gradient=None, retain_graph=False, create_graph=False, inputs=None):
+        """Add d(self)/d(leaf), weighted by `gradient` (same shape; default 1 for a scalar), to every leaf's `.grad`.
+
+        `inputs`: a Tensor or several, which alone receive a gradient.
+        """
         if create_graph:
             raise NotImplementedError("backward(create_graph=True): gradients of gradients are not offered")
         if self._node is None:
@@ -120,20 +123,65 @@ class Tensor:
                 "element 0 of tensors does not require grad and does not have a grad_fn: no input of this "
                 "computation had requires_grad=True, or it ran under no_grad()"
             )
+        roots = [(self._node, self._seed("backward", gradient))]
+        if inputs is None:
+            backpropagate(roots, retain_graph)
+            return
+        chosen = {t._node: t for t in ([inputs] if isinstance(inputs, Tensor) else inputs)}
+        for node, g in backpropagate(roots, retain_graph, wanted=chosen.keys()).items():
+            chosen[node].add_gradient(g, own=False)
+
+    def _seed(self, what, gradient):
+        """The array that a walk back from this tensor starts with."""
         if gradient is None:
             if self._array.size != 1:
                 raise RuntimeError(
                     f"grad can be implicitly created only for scalar outputs, got shape {self.shape}: "
-                    "pass backward(gradient=...) or reduce with sum() or mean() first"
+                    f"pass {what}(gradient=...) or reduce with sum() or mean() first"
                 )
-            g = self._k.full(self.shape, 1.0, self.dtype)
-        else:
-            if not isinstance(gradient, Tensor):
-                raise TypeError(f"backward: gradient must be a Tensor or None, got {type(gradient).__name__}")
-            if gradient.shape != self.shape:
-                raise RuntimeError(f"backward: gradient has shape {gradient.shape}, expected {self.shape}")
-            g = self._k.cast(gradient._array, self.dtype)
-        backpropagate(self._node, g, retain_graph)
+            return self._k.full(self.shape, 1.0, self.dtype)
+        if not isinstance(gradient, Tensor):
+            raise TypeError(f"{what}: gradient must be a Tensor or None, got {type(gradient).__name__}")
+        if gradient.shape != self.shape:
+            raise RuntimeError(f"{what}: gradient has shape {gradient.shape}, expected {self.shape}")
+        return self._k.cast(gradient._array, self.dtype)
+
+    def register_hook(self, hook):
+        """Call `hook(gradient)` when the gradient of this tensor is known; what it returns, if not None, replaces it.
+
+        Returns a handle whose `remove()` takes the hook off again.
+        """
+        if self._node is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+
+        k = self._k  # not the tensor: its Node holds the hook
+
+        def on_array(g):
+            changed = hook(wrap(g, k))
+            return None if changed is None else changed._array
+
+        return Handle(hooks_of(self._node), on_array)
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """Call `hook(tensor)` each time the gradient of this leaf has been accumulated in `.grad`."""
+        if not isinstance(self._node, Leaf):
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        tensor = weakref.ref(self)
+        return Handle(hooks_of(self._node, after=True), lambda: hook(tensor()))
+
+    def retain_grad(self):
+        """Keep the gradient of this result of an operation in `.grad`, as that of a leaf is."""
+        if self._node is None:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.is_leaf:
+            return
+        tensor = weakref.ref(self)
+
+        def keep(g):
+            if (t := tensor()) is not None:
+                t.add_gradient(g, own=False)
+
+        hooks_of(self._node)["retain_grad"] = keep
 
     def add_gradient(self, g, own):
         """Add the array `g` to `.grad`. The first is kept, as a copy unless nobody else can see it (`own`)."""
@@ -244,7 +292,7 @@ class Tensor:
         return self
 
     def _check_in_place(self, op):
-        if type(self._node) is Leaf:
+        if isinstance(self._node, Leaf):
             raise RuntimeError(
                 f"{op}: a leaf tensor that requires grad is being used in an in-place operation. "
                 "Wrap it in `with engine.no_grad():`, or use the form without underscore"

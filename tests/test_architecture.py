@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "engine.functions": "engine.backends engine.ops engine.tape engine.tensor",
     "engine.serialization": "engine.functions engine.tape engine.tensor numpy safetensors",
     "engine.autograd": "engine.autograd engine.tape engine.tensor engine.ops engine.generator",
-    "engine.nn": "engine.nn engine.functions engine.ops engine.tape engine.tensor engine.geometry",
+    "engine.nn": "engine.nn engine.functions engine.generator engine.ops engine.tape engine.tensor engine.geometry",
     "engine.optim": "engine.optim engine.nn engine.ops engine.tape engine.tensor",
     "engine.utils": "engine engine.utils",
     "engine.vision": "engine engine.vision engine.nn engine.ops engine.utils numpy",

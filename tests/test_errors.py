@@ -28,7 +28,7 @@ class Net(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
-CONV = "in features.0 (Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))):\n  "
+CONV = "in model.features.0 (Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))):\n  "
 GOLDEN = {
     # a layer inside a model: the path, the layer, what was got and expected
     "wrong channels": (lambda: Net()(zeros(2, 1, 8, 8)), ShapeError, CONV +
@@ -49,11 +49,12 @@ GOLDEN = {
     "an array": (lambda: Net()(np.zeros((2, 3, 8, 8), "float32")), TypeError, CONV +
         "conv2d(): argument 'x' must be a Tensor, got ndarray; use engine.from_numpy(array)"),
     "in_features": (lambda: Net()(zeros(2, 3, 10, 10)), ShapeError,
-        "in classifier (Linear(in_features=100, out_features=10, bias=True)):\n  "
-        "linear got input (2, 128), but in_features is 100 (the last dimension must match). Fix: in_features=128"),
+        "in model.classifier (Linear(in_features=100, out_features=10, bias=True)):\n  "
+        "linear got input (2, 128), but in_features is 100 (last dimension must match)\n  Fix: Linear(128, 10), or LazyLinear(10)"),
     "one value per channel": (lambda: Net()(zeros(1, 3, 3, 3)), ShapeError,
-        "in features.1 (BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)):\n  "
-        "batch_norm: expected more than 1 value per channel when training, got input size (1, 8, 1, 1)"),
+        "in model.features.1 (BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)):\n  "
+        "batch_norm: expected more than 1 value per channel when training, got input size (1, 8, 1, 1)\n"
+        "  The input came from model.features.0 (Conv2d) with shape (1, 8, 1, 1)."),
     # a layer by itself
     "batch norm's channels": (lambda: nn.BatchNorm2d(3)(zeros(2, 4, 2, 2)), ShapeError,
         "in BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True):\n  "
@@ -181,9 +182,9 @@ def test_an_error_of_the_users_own_forward_is_left_alone():
 
 def test_the_path_grows_with_the_depth():
     net = nn.Sequential(nn.Identity(), nn.Sequential(nn.ReLU(), nn.Sequential(nn.Linear(3, 1))))
-    with pytest.raises(ShapeError, match=r"^in 1\.1\.0 \(Linear\(in_features=3"):
+    with pytest.raises(ShapeError, match=r"^in model\.1\.1\.0 \(Linear\(in_features=3"):
         net(zeros(2, 4))
-    with pytest.raises(ShapeError, match=r"^in 1\.0 \(Linear\(in_features=3"):
+    with pytest.raises(ShapeError, match=r"^in model\.1\.0 \(Linear\(in_features=3"):
         net[1](zeros(2, 4))
 
 

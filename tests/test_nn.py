@@ -216,8 +216,8 @@ def test_loading_lists_every_problem_and_changes_nothing():
         net.load_state_dict(wrong)
     assert str(error.value) == (
         "Error(s) in loading state_dict for Net:\n"
-        "\tMissing key(s) in state_dict: head.bias\n"
-        "\tUnexpected key(s) in state_dict: head.extra\n"
+        "\tMissing key(s) in state_dict: 'head.bias'.\n"
+        "\tUnexpected key(s) in state_dict: 'head.extra'.\n"
         "\tsize mismatch for head.weight: got (3, 7), expected (3, 8)"
     )
     with pytest.raises(RuntimeError, match="size mismatch"):

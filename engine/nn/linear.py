@@ -39,6 +39,10 @@ class Linear(Module):
     def forward(self, x):
         return F.linear(x, self.weight, self.bias)
 
+    def _advice(self, x):
+        wrong = getattr(x, "ndim", 0) and x.shape[-1] != self.in_features
+        return f"Linear({x.shape[-1]}, {self.out_features}), or LazyLinear({self.out_features})" if wrong else ""
+
     def extra_repr(self):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from engine import functions
 from engine.tape import Version
 from engine.tensor import Tensor
 
-__all__ = ["Parameter"]
+__all__ = ["Parameter", "UninitializedParameter"]
 
 
 class Parameter(Tensor):
@@ -27,3 +28,32 @@ class Parameter(Tensor):
 
     def __repr__(self):
         return f"Parameter containing:\n{super().__repr__()}"
+
+
+class UninitializedParameter(Parameter):
+    """A Parameter whose shape is not known yet: a lazy layer, or load_state_dict, materializes it."""
+
+    __slots__ = ()
+
+    def __new__(cls, requires_grad=True, device=None, dtype=None):
+        return super().__new__(cls, functions.empty(0, dtype=dtype, device=device), requires_grad)
+
+    def __init__(self, requires_grad=True, device=None, dtype=None):
+        pass
+
+    def materialize(self, shape):
+        """Become a Parameter of that shape, zeros for the layer to initialise."""
+        self._array = self._k.full(tuple(shape), 0, self._array.dtype)
+        self.__class__ = Parameter
+
+    def _refuse(self, *_):
+        raise ValueError(
+            "a parameter of a lazy layer has no shape yet: call the model once, on a batch of the real size, before "
+            "this (for example before counting parameters or saving)"
+        )
+
+    shape = property(_refuse)
+    numel = size = numpy = tolist = item = _refuse
+
+    def __repr__(self):
+        return "<UninitializedParameter>"

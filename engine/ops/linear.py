@@ -20,8 +20,8 @@ def linear(k, x, w, b=None):
         raise ShapeError(f"linear expects weights [out_features, in_features], got shape {w.shape}")
     if not x.ndim or x.shape[-1] != w.shape[1]:
         raise ShapeError(
-            f"linear got input {x.shape}, but in_features is {w.shape[1]} (the last dimension must match). "
-            f"Fix: in_features={x.shape[-1] if x.ndim else 1}"
+            f"linear got input {x.shape}, but in_features is {w.shape[1]} (last dimension must match)"
+            f"\n  Fix: in_features={x.shape[-1] if x.ndim else 1}"
         )
     if b is not None and b.shape != (w.shape[0],):
         raise ShapeError(f"linear got a bias of shape {b.shape}, expected ({w.shape[0]},)")

@@ -1,0 +1,47 @@
+"""Errors that name the layer: its path in the model, what it is, where its input came from, and the fix last.
+
+in model.features.3 (Linear(in_features=100, out_features=10, bias=True)):
+  linear got input (2, 144), but in_features is 100 (the last dimension must match)
+  The input came from model.features.2 (Flatten) with shape (2, 144).
+  Fix: Linear(144, 10), or LazyLinear(10)
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+
+FIX = "\n  Fix: "  # what separates a message from its advice
+
+
+class _Last(threading.local):
+    output = module = staticmethod(lambda: None)
+
+
+_last = _Last()
+
+
+def remember(module, output):
+    """Note which module made which Tensor last, without keeping either alive."""
+    _last.module = weakref.ref(module)
+    _last.output = weakref.ref(output)
+
+
+def name_layer(module, error, args):
+    """Put the layer that failed in front of an error's message, as the error passes upwards through `module`."""
+    layer = getattr(error, "_layer", None)
+    if layer is None:
+        if not error.args or not isinstance(error.args[0], str) or module._modules:
+            return  # raised by the user's own forward, not by a layer
+        layer = error._layer = module
+        text, _, fix = error.args[0].partition(FIX)
+        x = args[0] if args else None
+        error._origin = (_last.module(), x.shape) if x is not None and _last.output() is x else None
+        error._text, error._fix = text, module._advice(x) or fix
+    paths = {id(m): path for path, m in module.named_modules(prefix="model")}
+    inside = module is not layer
+    lines = [f"in {paths[id(layer)]} ({layer!r}):" if inside else f"in {layer!r}:", f"  {error._text}"]
+    if error._origin and id(error._origin[0]) in paths and inside:
+        source, shape = error._origin
+        lines.append(f"  The input came from {paths[id(source)]} ({type(source).__name__}) with shape {shape}.")
+    error.args = ("\n".join(lines) + (FIX + error._fix if error._fix else ""),)

@@ -1,0 +1,61 @@
+"""Lazy layers: the number of input features or channels is read off the first batch; the layer is an ordinary one then."""
+
+from __future__ import annotations
+
+import inspect
+
+from engine.generator import Generator, drawing_from
+from engine.nn.conv import Conv2d
+from engine.nn.linear import Linear
+from engine.nn.parameter import UninitializedParameter
+
+__all__ = ["LazyConv2d", "LazyLinear"]
+
+
+class _Lazy:
+    """Built with the smallest size that fits, which checks the arguments; its parameters wait without a shape."""
+
+    kind: type  # the ordinary layer
+    size_name: str  # its first argument, left out here
+    axis = -1  # of the input, that the size is read off
+
+    def __init__(self, *args, **kwargs):
+        given = inspect.signature(self.kind.__init__).bind(self, 1, *args, **kwargs).arguments
+        with drawing_from(Generator()):  # these values are thrown away
+            super().__init__(given.get("groups", 1), *args, **kwargs)
+        self._arguments = args, kwargs
+        setattr(self, self.size_name, 0)
+        for name, p in self._parameters.items():
+            if p is not None:
+                self._parameters[name] = UninitializedParameter(dtype=p.dtype, device=p.device)
+
+    def __call__(self, x, *args, **kwargs):
+        self.initialize_parameters(x)
+        return self(x, *args, **kwargs)
+
+    def initialize_parameters(self, x):
+        """Become the ordinary layer for inputs like x. Parameters that were loaded before keep their values."""
+        size = x.shape[self.axis]
+        given, options = self._arguments
+        if any(isinstance(p, UninitializedParameter) for p in self.parameters()):
+            made = self.kind(size, *given, **options)
+            for name, p in made._parameters.items():
+                own = self._parameters[name]
+                if isinstance(own, UninitializedParameter):
+                    own.materialize(p.shape)
+                    own.detach().copy_(p.detach())
+        del self._arguments
+        setattr(self, self.size_name, size)
+        self.__class__ = self.kind
+
+
+class LazyLinear(_Lazy, Linear):
+    """Linear(in_features, ...) whose in_features is the last size of the first input."""
+
+    kind, size_name = Linear, "in_features"
+
+
+class LazyConv2d(_Lazy, Conv2d):
+    """Conv2d(in_channels, ...) whose in_channels is that of the first input [N, C, H, W] or [C, H, W]."""
+
+    kind, size_name, axis = Conv2d, "in_channels", -3
