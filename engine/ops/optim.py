@@ -1,4 +1,8 @@
-"""Optimiser updates: all parameters of a group in one call, in place, without history."""
+"""Optimiser updates: all parameters of a list in one call, in place, without history.
+
+The parameters have gradients, one dtype and one backend. What the lists of state hold, and the formulas, are told by the
+kernels of the same names.
+"""
 
 from __future__ import annotations
 
@@ -14,35 +18,84 @@ def _gradients(name, params):
     for p in params:
         if p.grad.shape != p.shape:
             raise ShapeError(f"{name}: a parameter of shape {p.shape} has a gradient of shape {p.grad.shape}")
+        if p.grad.dtype != p.dtype:
+            raise RuntimeError(
+                f"{name}: a parameter of dtype {p.dtype} has a gradient of dtype {p.grad.dtype}; "
+                f"assign p.grad = gradient.to(p.dtype)"
+            )
     return [p.grad._array for p in params]
 
 
-def _touched(params, name):
+def _update(kernel, name, params, states, *options):
+    kernel(_arrays(params), _gradients(name, params), *map(_arrays, states), *options)
     for p in params:
         touch(p._version, p._array, name)
 
 
+def count(counter):
+    """Add 1 to a counter, a 0-d Tensor, in place; returns its value."""
+    counter._array += 1
+    return counter._array.item()
+
+
+def scale(counter, factor):
+    """Multiply a 0-d Tensor by a number, in place; returns its value."""
+    counter._array *= factor
+    return counter._array.item()
+
+
 def sgd(params, buffers, *, lr, momentum, dampening, weight_decay, nesterov, maximize, first):
-    """One step of stochastic gradient descent on `params` (with gradients); `buffers` hold the momentum (or None)."""
+    """One step of stochastic gradient descent; `buffers` hold the momentum (None: without)."""
     k = params[0]._k
-    k.sgd(
-        _arrays(params),
-        _gradients("sgd", params),
-        _arrays(buffers),
-        lr,
-        momentum,
-        dampening,
-        weight_decay,
-        nesterov,
-        maximize,
-        first,
-    )
-    _touched(params, "sgd")
+    _update(k.sgd, "sgd", params, (buffers,), lr, momentum, dampening, weight_decay, nesterov, maximize, first)
 
 
-def adam(params, means, squares, *, step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize):
-    """One step of Adam (Kingma and Ba 2014), or of AdamW (Loshchilov and Hutter 2017) when `decoupled`."""
+def adam(params, means, squares, tops, *, step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize):
+    """One step of Adam, of AdamW when `decoupled`, of AMSGrad when `tops` are given."""
     k = params[0]._k
-    k.adam(_arrays(params), _gradients("adam", params), _arrays(means), _arrays(squares), step, lr, beta1, beta2, eps, weight_decay,
-           decoupled, maximize)  # fmt: skip
-    _touched(params, "adam")
+    options = int(step), lr, beta1, beta2, eps, weight_decay, decoupled, maximize
+    if tops is None:
+        _update(k.adam, "adam", params, (means, squares), *options)
+    else:
+        _update(k.amsgrad, "adam", params, (means, squares, tops), *options)
+
+
+def nadam(params, means, squares, *, step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize, fresh, kept):
+    """One step of NAdam."""
+    k = params[0]._k
+    options = step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize, fresh, kept
+    _update(k.nadam, "nadam", params, (means, squares), *options)
+
+
+def radam(params, means, squares, *, step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize):
+    """One step of RAdam."""
+    k = params[0]._k
+    options = step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize
+    _update(k.radam, "radam", params, (means, squares), *options)
+
+
+def adamax(params, means, norms, *, step, lr, beta1, beta2, eps, weight_decay, maximize):
+    """One step of Adamax."""
+    k = params[0]._k
+    _update(k.adamax, "adamax", params, (means, norms), step, lr, beta1, beta2, eps, weight_decay, maximize)
+
+
+def rmsprop(params, squares, means, buffers, *, lr, alpha, eps, weight_decay, momentum, maximize):
+    """One step of RMSprop; `means` when centred, `buffers` with momentum, else None."""
+    k = params[0]._k
+    _update(k.rmsprop, "rmsprop", params, (squares, means, buffers), lr, alpha, eps, weight_decay, momentum, maximize)
+
+
+def adagrad(params, sums, *, lr, eps, weight_decay, maximize):
+    """One step of Adagrad."""
+    _update(params[0]._k.adagrad, "adagrad", params, (sums,), lr, eps, weight_decay, maximize)
+
+
+def adadelta(params, squares, moves, *, lr, rho, eps, weight_decay, maximize):
+    """One step of Adadelta."""
+    _update(params[0]._k.adadelta, "adadelta", params, (squares, moves), lr, rho, eps, weight_decay, maximize)
+
+
+def lion(params, means, *, lr, beta1, beta2, weight_decay, maximize):
+    """One step of Lion."""
+    _update(params[0]._k.lion, "lion", params, (means,), lr, beta1, beta2, weight_decay, maximize)
