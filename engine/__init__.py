@@ -25,6 +25,7 @@ from engine.generator import (
 )
 from engine.geometry import ShapeError
 from engine.ops.activation import *
+from engine.ops.compare import *
 from engine.ops.conv import *
 from engine.ops.indexing import *
 from engine.ops.linear import *
@@ -32,7 +33,9 @@ from engine.ops.pointwise import *
 from engine.ops.pool import *
 from engine.ops.random import *
 from engine.ops.reduce import *
+from engine.ops.resize import *
 from engine.ops.shape import *
+from engine.ops.unary import *
 from engine.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from engine.tensor import Tensor
 
@@ -49,8 +52,9 @@ bool = _numpy.dtype("bool")
 
 _LAZY = {  # name -> module that holds it ("" when it is the module)
     "autograd": "", "nn": "", "optim": "", "random": "", "utils": "", "vision": "",
-    "save": "engine.serialization", "load": "engine.serialization",
-    "show_config": "engine.config",
+    "save": "engine.serialization", "load": "engine.serialization", "serialization": "",
+    "save_checkpoint": "engine.serialization", "load_checkpoint": "engine.serialization",
+    "show_config": "engine.config", "summary": "engine.nn.summary",
     "set_num_threads": "engine_ext.parallel", "get_num_threads": "engine_ext.parallel",
     "empty_cache": "engine_ext.memory",
 }  # fmt: skip

@@ -31,12 +31,15 @@ MAY_IMPORT = {
     "engine.config": "engine engine_ext numpy",
     "engine.methods": "engine.functions engine.ops engine.tape engine.tensor",
     "engine.functions": "engine.backends engine.ops engine.tape engine.tensor",
-    "engine.serialization": "engine.functions engine.tape engine.tensor numpy safetensors",
+    "engine.serialization": "engine.serialization engine.backends engine.functions engine.generator engine.tape engine.tensor numpy",
+    "engine.serialization.torch_file": "engine.serialization engine.backends engine.functions engine.nn engine.tape engine.tensor numpy",
     "engine.autograd": "engine.autograd engine.tape engine.tensor engine.ops engine.generator",
+    "engine.nn.summary": "engine.nn engine.functions engine.backends engine.tape engine.geometry",  # runs models on shapes
     "engine.nn": "engine.nn engine.functions engine.generator engine.ops engine.tape engine.tensor engine.geometry",
     "engine.optim": "engine.optim engine.nn engine.ops engine.tape engine.tensor",
     "engine.utils": "engine engine.utils",
-    "engine.vision": "engine engine.vision engine.nn engine.ops engine.utils numpy",
+    "engine.utils.data": "engine engine.utils engine.generator engine.backends engine.tape engine_ext",
+    "engine.vision": "engine engine.vision engine.nn engine.ops engine.utils engine.generator numpy",
     "engine.viz": "engine engine.nn engine.ops matplotlib",
     "engine.ops": "engine.ops engine.geometry engine.tape engine.tensor engine.functions",  # kernels arrive as `k`
     "engine.ops._op": "engine.tape engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing
@@ -45,7 +48,7 @@ MAY_IMPORT = {
     "engine.tape": "",
     "engine.backends": "engine.backends engine.geometry engine_ext numpy scipy threadpoolctl",
     "engine.backends.reference": "engine.backends.reference engine.geometry numpy scipy threadpoolctl",
-    "engine.geometry": "",
+    "engine.geometry": "engine.geometry",
     "engine.generator": "engine.backends engine.tensor",  # its state is a Tensor
     "engine.random": "engine.generator",
 }

@@ -40,7 +40,7 @@ def test_only_what_is_needed_is_imported():
 
 
 def test_heavy_parts_come_on_first_use():
-    for name, module in (("nn", "engine.nn"), ("optim", "engine.optim"), ("save", "safetensors")):
+    for name, module in (("nn", "engine.nn"), ("optim", "engine.optim"), ("save", "engine.serialization")):
         code = f"import sys, engine; assert {module!r} not in sys.modules; engine.{name}; print('ok')"
         assert child(code) == "ok"
     assert "vision" in child("import engine; print(dir(engine))")

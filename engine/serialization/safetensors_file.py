@@ -1,0 +1,129 @@
+"""The safetensors format: a size, a header in JSON, the elements. Written in row-major order and little-endian.
+
+    https://huggingface.co/docs/safetensors: u64 N; N bytes of {"name": {"dtype", "shape", "data_offsets"}, ...,
+    "__metadata__": {string: string}}; then the data, without gaps. Offsets count from the end of the header.
+
+The reader believes nothing: names are unique, shape times size of an element is what the offsets span, and the spans
+cover the rest of the file exactly, before the first byte of data is read. One array at a time is held twice.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy
+
+from engine.serialization.elements import FileFormatError, byte_count, checked_shape, elements
+
+MAX_HEADER = 100_000_000
+_NAMES = {
+    "float64": "F64", "float32": "F32", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8",
+    "bool": "BOOL",
+}  # fmt: skip
+_KINDS = {
+    "F64": "f8", "F32": "f4", "F16": "f2", "BF16": "bf16", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1", "U8": "u1",
+    "BOOL": "b1",
+}  # fmt: skip
+
+
+def write(f, arrays: dict[str, numpy.ndarray], metadata: dict[str, str]) -> None:
+    """Write arrays of any layout. They are listed as they come and lie by falling size of element, so all are aligned."""
+    order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
+    spans, end = {}, 0
+    for name in order:
+        spans[name] = [end, end + arrays[name].nbytes]
+        end = spans[name][1]
+    header: dict = {"__metadata__": metadata} if metadata else {}
+    for name, a in arrays.items():
+        header[name] = {"dtype": _NAMES[a.dtype.name], "shape": a.shape, "data_offsets": spans[name]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    f.write(len(text).to_bytes(8, "little") + text)
+    for name in order:
+        a = arrays[name]
+        a = numpy.ascontiguousarray(a.astype(a.dtype.newbyteorder("<"), copy=False))
+        f.write(a.reshape(-1).view("u1").data)
+
+
+def read(f, size: int) -> tuple[dict[str, numpy.ndarray], dict[str, str]]:
+    """(arrays by name in the order of the header, metadata) of a file of `size` bytes, open at its beginning."""
+    header, start = _header(f, size)
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise FileFormatError("its metadata is not a table of strings")
+    entries = {name: _entry(name, entry) for name, entry in header.items()}
+    _check_spans(entries, size - start)
+    arrays: dict = dict.fromkeys(entries)
+    for name, (kind, shape, begin, end) in sorted(entries.items(), key=lambda e: e[1][2:]):
+        f.seek(start + begin)
+        data = f.read(end - begin)
+        if len(data) != end - begin:
+            raise FileFormatError(f"it ended within tensor {name!r} while it was read")
+        arrays[name] = elements(data, kind).reshape(shape)
+    return arrays, metadata
+
+
+def metadata(f, size: int) -> dict[str, str]:
+    """The metadata alone."""
+    return _header(f, size)[0].get("__metadata__", {})
+
+
+def _header(f, size):
+    """(the header as a dict, where the data starts)."""
+    length = int.from_bytes(f.read(8), "little")
+    if size < 8 or length > min(MAX_HEADER, size - 8):
+        raise FileFormatError(
+            f"not a valid safetensors file: it has {size} bytes and announces a header of {length} (at most "
+            f"{MAX_HEADER} are read); fetch it again if it is a part of one"
+        )
+    try:
+        header = json.loads(f.read(length).decode(), object_pairs_hook=_unique, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"not a valid safetensors file: its header is not readable JSON ({error})") from None
+    if not isinstance(header, dict):
+        raise FileFormatError(f"not a valid safetensors file: its header is a {type(header).__name__}, not an object")
+    return header, 8 + length
+
+
+def _unique(pairs):
+    table: dict = {}
+    for name, value in pairs:
+        if name in table:
+            raise ValueError(f"the name {name!r} stands there twice")
+        table[name] = value
+    return table
+
+
+def _no_number(text):
+    raise ValueError(f"{text} is no JSON")
+
+
+def _entry(name, entry):
+    """(kind, shape, begin, end) of one tensor, agreeing with each other."""
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        raise FileFormatError(f"tensor {name!r} is described by {str(entry)[:80]}, expected dtype, shape, data_offsets")
+    dtype, offsets = entry["dtype"], entry["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in _KINDS:
+        raise FileFormatError(f"tensor {name!r} has dtype {dtype!r}; those read are {', '.join(_KINDS)}")
+    kind = _KINDS[dtype]
+    shape = checked_shape(entry["shape"], kind, f"tensor {name!r}")
+    if not isinstance(offsets, list) or len(offsets) != 2 or any(type(o) is not int or o < 0 for o in offsets):
+        raise FileFormatError(f"tensor {name!r} has data_offsets {str(offsets)[:80]}, expected two numbers from 0 up")
+    begin, end = offsets
+    if end - begin != byte_count(shape, kind):
+        raise FileFormatError(
+            f"tensor {name!r} spans {end - begin} bytes, but {dtype} of shape {list(shape)} takes {byte_count(shape, kind)}"
+        )
+    return kind, shape, begin, end
+
+
+def _check_spans(entries, size):
+    """The tensors lie one after the other from 0 to `size`."""
+    at = 0
+    for name, (_, _, begin, end) in sorted(entries.items(), key=lambda e: e[1][2:]):
+        if begin != at:
+            kind = "overlap" if begin < at else "leave a gap"
+            raise FileFormatError(f"not a valid safetensors file: its tensors {kind} before {name!r} ({begin}, {at})")
+        at = end
+    if at != size:
+        raise FileFormatError(f"not a valid safetensors file: it has {size} bytes of data, its header tells of {at}")
