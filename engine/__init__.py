@@ -24,6 +24,17 @@ from engine.generator import (
     set_rng_state,
 )
 from engine.geometry import ShapeError
+from engine.inert import (
+    are_deterministic_algorithms_enabled,
+    compile,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    inference_mode,
+    set_float32_matmul_precision,
+    set_num_interop_threads,
+    use_deterministic_algorithms,
+)
+from engine.interchange import from_dlpack
 from engine.ops.activation import *
 from engine.ops.compare import *
 from engine.ops.conv import *
@@ -51,7 +62,7 @@ uint8 = _numpy.dtype("uint8")
 bool = _numpy.dtype("bool")
 
 _LAZY = {  # name -> module that holds it ("" when it is the module)
-    "autograd": "", "nn": "", "optim": "", "random": "", "utils": "", "vision": "",
+    "accelerator": "", "autograd": "", "cuda": "", "distributed": "", "jit": "", "nn": "", "optim": "", "random": "", "utils": "", "vision": "",
     "save": "engine.serialization", "load": "engine.serialization", "serialization": "",
     "save_checkpoint": "engine.serialization", "load_checkpoint": "engine.serialization",
     "show_config": "engine.config", "summary": "engine.nn.summary",

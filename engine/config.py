@@ -9,6 +9,7 @@ from importlib import metadata, util
 
 OPTIONAL = {  # extra of pip install engine[...] -> modules it brings
     "viz": ("matplotlib",),
+    "vision": ("PIL",),
     "test": ("pytest", "hypothesis"),
     "cuda12, cuda13": ("cupy",),
 }
@@ -67,7 +68,7 @@ def _compiled_rows() -> list[tuple[str, str]]:
 
 
 def _dependency_rows() -> list[tuple[str, str]]:
-    return [("depends on", _versions(("scipy", "safetensors", "threadpoolctl", "tqdm")))]
+    return [("depends on", _versions(("scipy", "threadpoolctl", "tqdm")))]
 
 
 def _versions(modules: tuple[str, ...]) -> str:

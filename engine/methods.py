@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from engine import functions, ops
-from engine.ops import indexing, linear, pointwise, shape
+from engine import functions, inert, interchange, ops
+from engine.ops import compare, indexing, linear, pointwise, shape, unary
 from engine.ops._op import in_place
 from engine.tensor import Tensor
 
 _OPERATORS = {
-    "__add__": pointwise.add, "__sub__": pointwise.sub, "__mul__": pointwise.mul, "__truediv__": pointwise.div,
-    "__pow__": pointwise.pow, "__matmul__": linear.matmul, "__neg__": pointwise.neg, "__abs__": pointwise.abs,
-    "__radd__": pointwise.add, "__rmul__": pointwise.mul,
-    "__lt__": pointwise.lt, "__le__": pointwise.le, "__gt__": pointwise.gt, "__ge__": pointwise.ge,
+    "__add__": pointwise.add.plain, "__sub__": pointwise.sub.plain, "__mul__": pointwise.mul,
+    "__truediv__": pointwise.div.plain, "__floordiv__": pointwise.floor_divide, "__mod__": pointwise.remainder,
+    "__pow__": pointwise.pow, "__matmul__": linear.matmul,
+    "__radd__": pointwise.add.plain, "__rmul__": pointwise.mul,
+    "__neg__": unary.neg, "__pos__": unary.positive, "__abs__": unary.abs,
+    "__and__": compare.bitwise_and, "__or__": compare.bitwise_or, "__xor__": compare.bitwise_xor,
+    "__rand__": compare.bitwise_and, "__ror__": compare.bitwise_or, "__rxor__": compare.bitwise_xor,
+    "__lt__": compare.lt, "__le__": compare.le, "__gt__": compare.gt, "__ge__": compare.ge,
     "__getitem__": indexing.get, "__setitem__": indexing.set_,
 }  # fmt: skip
+_SWAPPED_OPERATORS = {
+    "__rsub__": pointwise.sub.plain, "__rtruediv__": pointwise.div.plain, "__rfloordiv__": pointwise.floor_divide,
+    "__rmod__": pointwise.remainder, "__rpow__": pointwise.pow,
+}  # fmt: skip
 _IN_PLACE_OPERATORS = {
-    "__iadd__": pointwise.add, "__isub__": pointwise.sub, "__imul__": pointwise.mul, "__itruediv__": pointwise.div,
+    "__iadd__": pointwise.add.plain, "__isub__": pointwise.sub.plain, "__imul__": pointwise.mul,
+    "__itruediv__": pointwise.div.plain, "__ifloordiv__": pointwise.floor_divide, "__imod__": pointwise.remainder,
+    "__ipow__": pointwise.pow, "__iand__": compare.bitwise_and, "__ior__": compare.bitwise_or,
+    "__ixor__": compare.bitwise_xor,
 }  # fmt: skip
 
 
@@ -37,14 +48,21 @@ def _swapped(f):
 
 def _comparison(f):
     """== and !=: False and True for what is no number, as Python expects of any object."""
-    unequal = f is pointwise.ne
+    unequal = f is compare.ne
 
-    def compare(self, other):
+    def method(self, other):
         if other is None or isinstance(other, (str, list, tuple, dict)):
             return unequal
         return f(self, other)
 
-    return compare
+    return method
+
+
+def _invert(self):
+    """~x."""
+    if self.dtype.kind == "f":
+        raise TypeError(f"~ is for integer and bool tensors, got {self.dtype}; use x.logical_not()")
+    return unary.bitwise_not(self)
 
 
 def _t(self):
@@ -80,18 +98,21 @@ def attach():
         setattr(Tensor, name, f)
     for name, f in _IN_PLACE_OPERATORS.items():
         setattr(Tensor, name, in_place(f))
+    for name, f in {**interchange.METHODS, **inert.METHODS}.items():
+        setattr(Tensor, name, f)
     Tensor.to = functions.to
     for name, f, keyword in (
         ("reshape", shape.reshape, "shape"),
         ("view", shape.view, "shape"),
-        ("permute", shape.permute, "dims_order"),
+        ("permute", shape.permute, "dims"),
         ("expand", shape.expand, "shape"),
     ):
         setattr(Tensor, name, _several(f, keyword))
-    Tensor.__rsub__ = _swapped(pointwise.sub)
-    Tensor.__rtruediv__ = _swapped(pointwise.div)
-    Tensor.__rpow__ = _swapped(pointwise.pow)
-    Tensor.__eq__, Tensor.__ne__ = _comparison(pointwise.eq), _comparison(pointwise.ne)
+    for name, f in _SWAPPED_OPERATORS.items():
+        setattr(Tensor, name, _swapped(f))
+    Tensor.__eq__, Tensor.__ne__ = _comparison(compare.eq), _comparison(compare.ne)
+    Tensor.__invert__ = _invert
+    Tensor.where = lambda self, condition, other: pointwise.where(condition, self, other)
     Tensor.t, Tensor.T = _t, property(_t)
     Tensor.contiguous = _contiguous
     Tensor.copy_, Tensor.fill_ = _copy_, _fill_

@@ -4,9 +4,10 @@ from engine.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from engine.autograd.function import Function
 from engine.autograd.grad import backward, grad
 from engine.autograd.gradcheck import GradcheckError, gradcheck
+from engine.autograd.variable import Variable
 from engine.tape import enable_grad, no_grad, set_grad_enabled
 
 __all__ = [
-    "Function", "GradcheckError", "backward", "detect_anomaly", "enable_grad", "grad", "gradcheck", "no_grad",
+    "Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "gradcheck", "no_grad",
     "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip

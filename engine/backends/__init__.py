@@ -14,10 +14,20 @@ import numpy
 _CLASSES = {  # name -> (module, class), in the order `available()` reports
     "cpu": ("engine.backends.cpu", "CPU"),
     "reference": ("engine.backends.reference", "Reference"),
+    "shape": ("engine.backends.shape", "Shape"),
 }
 DEFAULT_FLOAT = numpy.dtype("float32")
 _NAMES = {"float": "float32", "double": "float64", "long": "int64", "int": "int32", "short": "int16"}
 _SUPPORTED = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
+
+
+_INERT = ("cuda", "cudnn", "mkldnn", "mps")  # libraries that scripts ask for by name: no backends of ours
+
+
+def __getattr__(name):
+    if name not in _INERT:
+        raise AttributeError(f"module 'engine.backends' has no attribute {name!r}")
+    return importlib.import_module(f"engine.backends.{name}")
 
 
 class _Chosen(threading.local):
@@ -32,7 +42,7 @@ class device(str):
 
     def __new__(cls, name):
         kind, _, index = str(name).partition(":")
-        if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        if kind not in ("cpu", "cuda", "meta") or (index and not index.isdigit()):
             raise RuntimeError(f"unknown device {str(name)!r}; expected 'cpu' or 'cuda'")
         return super().__new__(cls, name)
 
@@ -61,8 +71,8 @@ def get(name):
 
 
 def available():
-    """Names of the backends that work here."""
-    return [name for name in _CLASSES if _works(name)]
+    """Names of the backends that compute and work here."""
+    return [name for name in _CLASSES if name != "shape" and _works(name)]
 
 
 def _works(name):
@@ -84,6 +94,8 @@ def for_device(name):
         return default()
     if device(name).type == "cpu":
         return default() if default().device == "cpu" else get("cpu")
+    if device(name).type == "meta":
+        return get("shape")
     raise RuntimeError(f"device {str(name)!r} is not available in this build; use 'cpu'")
 
 

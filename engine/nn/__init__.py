@@ -10,5 +10,8 @@ from engine.nn.linear import *
 from engine.nn.loss import *
 from engine.nn.module import *
 from engine.nn.norm import *
+from engine.nn.padding import *
+from engine.nn.parallel import *
 from engine.nn.parameter import *
 from engine.nn.pooling import *
+from engine.nn.resize import *

@@ -1,5 +1,5 @@
 """Helpers around training: the data loader lives in `engine.utils.data`."""
 
-from engine.utils import data
+from engine.utils import data, dlpack
 
-__all__ = ["data"]
+__all__ = ["data", "dlpack"]

@@ -1,0 +1,23 @@
+"""`engine.backends.cudnn` for scripts that set its switches: they may, and nothing changes."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+enabled = True
+benchmark = False
+deterministic = False
+allow_tf32 = False
+
+
+def is_available():
+    return False
+
+
+def version():
+    return None
+
+
+def flags(**_):
+    """A context that does nothing."""
+    return nullcontext()
