@@ -36,16 +36,22 @@ from engine.inert import (
 )
 from engine.interchange import from_dlpack
 from engine.ops.activation import *
+from engine.ops.arrange import *
 from engine.ops.compare import *
 from engine.ops.conv import *
+from engine.ops.einsum import *
+from engine.ops.extreme import *
 from engine.ops.indexing import *
 from engine.ops.linear import *
+from engine.ops.pieces import *
 from engine.ops.pointwise import *
 from engine.ops.pool import *
 from engine.ops.random import *
 from engine.ops.reduce import *
 from engine.ops.resize import *
+from engine.ops.scan import *
 from engine.ops.shape import *
+from engine.ops.sorting import *
 from engine.ops.unary import *
 from engine.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from engine.tensor import Tensor

@@ -24,9 +24,14 @@ cdef inline int64_t taps(const Conv2d *q) noexcept nogil:
     return q.c * q.kh * q.kw
 
 
+cdef inline bint is_forward(const Conv2d *q) noexcept nogil:
+    """Whether images are neither upsampled nor cropped."""
+    return q.uh == 1 and q.uw == 1 and min(q.pt, q.pb, q.pl, q.pr) >= 0
+
+
 cdef int read_forward(object geom, Conv2d *q) except -1:
     read_conv2d(geom, q)
-    if q.uh != 1 or q.uw != 1 or min(q.pt, q.pb, q.pl, q.pr) < 0:
+    if not is_forward(q):
         raise ValueError(f"explicit im2col takes forward geometries only, got {geom.ints}")
     return 0
 
@@ -54,11 +59,13 @@ cdef void fold_images(const Conv2d *q, const float *cols, float *x) noexcept:
 
 
 def unfold(x, geom):
-    """x[n, c, h, w] -> the patches [n, c * kh * kw, oh * ow]; float32, contiguous, else NotImplemented."""
+    """x[n, c, h, w] -> the patches [n, c * kh * kw, oh * ow]; float32, contiguous, forward geometry, else NotImplemented."""
     cdef Conv2d q
     if not is_f32(x):
         return NotImplemented
-    read_forward(geom, &q)
+    read_conv2d(geom, &q)
+    if not is_forward(&q):
+        return NotImplemented
     expect_shape("x", x, q.n, q.c, q.h, q.w)
     cdef Py_ssize_t[3] shape = [q.n, taps(&q), q.oh * q.ow]
     cols = empty_f32(3, shape)
@@ -71,7 +78,9 @@ def fold(cols, geom):
     cdef Conv2d q
     if not is_f32(cols):
         return NotImplemented
-    read_forward(geom, &q)
+    read_conv2d(geom, &q)
+    if not is_forward(&q):
+        return NotImplemented
     if (PyArray_NDIM(cols) != 3 or PyArray_DIM(cols, 0) != q.n or PyArray_DIM(cols, 1) != taps(&q)
             or PyArray_DIM(cols, 2) != q.oh * q.ow):
         raise ValueError(f"cols has shape {cols.shape}, the geometry says {(q.n, taps(&q), q.oh * q.ow)}")

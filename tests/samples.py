@@ -1,7 +1,7 @@
 """What a row of the table of operations is made of: how its inputs are drawn, and what it is held to.
 
-A sample is `S(array, array, ..., param=value)`; an array is a shape (drawn by the row's `draw`), a Labels, a Mask,
-a Bytes or a Positive, or None where an optional one is absent. Shapes are chosen to break tiles: 1, primes, one less
+A sample is `S(array, array, ..., param=value)`; an array is a shape (drawn by the row's `draw`), a Labels, an Integers,
+a Mask, a Bytes or a Positive, or None where an optional one is absent. Shapes are chosen to break tiles: 1, primes, one less
 and one more than a vector, empty batches.
 """
 
@@ -21,6 +21,31 @@ class Labels:
 
     def draw(self, rng):
         return rng.integers(0, self.high, self.shape)
+
+
+@dataclass(frozen=True)
+class Integers:
+    """int64 from low to high - 1."""
+
+    shape: tuple
+    low: int
+    high: int
+
+    def draw(self, rng):
+        return rng.integers(self.low, self.high, self.shape)
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """int64 below `high`, no two alike in one item of the batch."""
+
+    shape: tuple
+    high: int
+
+    def draw(self, rng):
+        n, *shape = self.shape
+        items = [rng.permutation(self.high)[: int(np.prod(shape))].reshape(shape) for _ in range(n)]
+        return np.array(items, "int64").reshape(self.shape)
 
 
 @dataclass(frozen=True)

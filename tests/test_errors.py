@@ -37,7 +37,7 @@ GOLDEN = {
         "conv2d got an input with 8 channels (shape (2, 8, 8, 3)), expected 3 (weights of shape (8, 3, 3, 3), groups=1). "
         "The last axis fits: the images look like [N, H, W, C]; use x.permute(0, 3, 1, 2)"),
     "too few dimensions": (lambda: Net()(zeros(8, 8)), ShapeError, CONV +
-        "conv2d expects an input of 4 dimensions [N, C, H, W], got shape (8, 8)"),
+        "conv2d expects an input of 4 dimensions [N, C, H, W] or 3 [C, H, W], got shape (8, 8)"),
     "kernel larger than input": (lambda: Net()(zeros(2, 3, 2, 8)), ShapeError, CONV +
         "kernel does not fit: kernel 3 with dilation 1 spans 3 along the height, but the input has 2 there (2 with padding). "
         "Use a smaller kernel, more padding or a larger input"),
@@ -47,7 +47,7 @@ GOLDEN = {
     "mixed dtypes": (lambda: Net()(zeros(2, 3, 8, 8, dtype="float64")), TypeError, CONV +
         "conv2d got weight of dtype float32 but input of dtype float64: they must agree; convert with .float() or .double()"),
     "an array": (lambda: Net()(np.zeros((2, 3, 8, 8), "float32")), TypeError, CONV +
-        "conv2d(): argument 'x' must be a Tensor, got ndarray; use engine.from_numpy(array)"),
+        "conv2d(): argument 'input' must be a Tensor, got ndarray; use engine.from_numpy(array)"),
     "in_features": (lambda: Net()(zeros(2, 3, 10, 10)), ShapeError,
         "in model.classifier (Linear(in_features=100, out_features=10, bias=True)):\n  "
         "linear got input (2, 128), but in_features is 100 (last dimension must match)\n  Fix: Linear(128, 10), or LazyLinear(10)"),

@@ -37,19 +37,24 @@ def never(geom):
     return False
 
 
+def crops_nothing(geom):
+    """No side of negative padding, which a transposed convolution with much output padding has."""
+    return min(geom.padding) >= 0
+
+
 FORWARD = (
     # patches packed straight into the panels of the matrix product
     Algorithm("im2col", conv.conv2d, always, always),
     # patches written out as a matrix first: to force, teach and measure
-    Algorithm("im2col_explicit", unfold.conv2d_unfold, always, never),
+    Algorithm("im2col_explicit", unfold.conv2d_unfold, crops_nothing, never),
 )
 INPUT_GRADIENT = (
     Algorithm("im2col", conv.conv2d_dx, always, always),
-    Algorithm("im2col_explicit", unfold.conv2d_dx_fold, always, never),
+    Algorithm("im2col_explicit", unfold.conv2d_dx_fold, crops_nothing, never),
 )
 WEIGHT_GRADIENT = (
     Algorithm("im2col", conv.conv2d_dw, always, always),
-    Algorithm("im2col_explicit", unfold.conv2d_dw_unfold, always, never),
+    Algorithm("im2col_explicit", unfold.conv2d_dw_unfold, crops_nothing, never),
 )
 TABLES = {"forward": FORWARD, "dx": INPUT_GRADIENT, "dw": WEIGHT_GRADIENT}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from engine.backends import convolution
 from engine.backends.reference import Reference
 from engine_ext import augment, conv, dispatch, gemm, loss, memory, norm, optim, pointwise, pool
+from engine_ext import unfold as patches
 
 
 class native:
@@ -59,6 +60,8 @@ class CPU(Reference):
     conv2d_dx = native(convolution.input_gradient)
     conv2d_dw = native(convolution.weight_gradient)
     channel_sum = native(conv.channel_sum)
+    unfold = native(patches.unfold)
+    fold = native(patches.fold)
 
     max_pool2d = native(pool.max_pool2d)
     max_pool2d_dx = native(pool.max_pool2d_dx)
@@ -79,7 +82,7 @@ class CPU(Reference):
 
     sgd = native(optim.sgd)
     adam = native(optim.adam)
-    normalize = native(augment.normalize)
+    augment = native(augment.augment)
 
     def copy(self, a):
         """A contiguous copy in pooled memory."""

@@ -1,26 +1,114 @@
-"""Convolution: cross-correlation, as every framework defines it."""
+"""Convolution (cross-correlation, as every framework defines it), its transpose, and its patches.
+
+Images have one axis, [N, C, L], or two, [N, C, H, W]; without N they are a batch of one. One axis is computed as images
+of height 1. The `padding` of a convolution is an integer, one per axis, or two per axis: (left, right) of one axis,
+(top, bottom, left, right) of two.
+"""
 
 from __future__ import annotations
 
 from engine.geometry import Conv2dGeometry, ShapeError
+from engine.ops._images import outside, shaped
 from engine.ops._op import check_floats, op
 
-__all__ = ["conv2d"]
+__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
 
 
 @op
-def conv2d(k, x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
-    """Cross-correlation of x[N, C, H, W] with w[O, C/groups, kh, kw], plus b[O]: y[N, O, OH, OW].
+def conv1d(k, input, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
+    """Cross-correlation of input[N, C, L] with weight[O, C/groups, k], plus bias[O]: [N, O, OL].
 
-    OH = floor((H + padding above and below - dilation*(kh-1) - 1) / stride) + 1, likewise OW. `padding` is an
-    integer, (vertical, horizontal), (top, bottom, left, right), 'same' or 'valid'.
+    OL = floor((L + padding on both sides - dilation*(k-1) - 1) / stride) + 1. `padding` may also be 'same' (with any
+    stride: ceil(L / stride) outputs, the odd one behind, TensorFlow's rule) or 'valid' (none).
     """
-    check_floats("conv2d", input=x, weight=w, bias=b)
-    geom = Conv2dGeometry.of(x.shape, w.shape, stride, padding, dilation, groups)
-    if b is not None and b.shape != (geom.o,):
-        raise ShapeError(f"conv2d got a bias of shape {b.shape}, expected ({geom.o},)")
-    return k.conv2d(x, w, b, geom), (
-        lambda g: k.conv2d_dx(g, w, geom),
-        lambda g: k.conv2d_dw(g, x, geom),
-        k.channel_sum,
+    return _convolution(k, input, weight, bias, 1, stride, padding, dilation, groups)
+
+
+@op
+def conv2d(k, input, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
+    """Cross-correlation of input[N, C, H, W] with weight[O, C/groups, kh, kw], plus bias[O]: [N, O, OH, OW].
+
+    OH = floor((H + padding above and below - dilation*(kh-1) - 1) / stride) + 1, likewise OW. `padding` may also be
+    'same' (with any stride: ceil(H / stride) outputs, the odd one behind, TensorFlow's rule) or 'valid' (none).
+    """
+    return _convolution(k, input, weight, bias, 2, stride, padding, dilation, groups)
+
+
+@op
+def conv_transpose1d(k, input, weight, bias=None, *, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """The transpose of conv1d: input[N, C, L] with weight[C, O/groups, k], plus bias[O]: [N, O, OL].
+
+    OL = (L - 1)*stride - padding on both sides + dilation*(k-1) + output_padding + 1.
+    """
+    return _transposed(k, input, weight, bias, 1, stride, padding, output_padding, groups, dilation)
+
+
+@op
+def conv_transpose2d(k, input, weight, bias=None, *, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """The transpose of conv2d: input[N, C, H, W] with weight[C, O/groups, kh, kw], plus bias[O]: [N, O, OH, OW].
+
+    OH = (H - 1)*stride - padding above and below + dilation*(kh-1) + output_padding + 1, likewise OW. What a
+    convolution of that stride and padding shrank gets its size back; `output_padding` (less than stride or dilation)
+    tells apart the sizes that it maps to the same.
+    """
+    return _transposed(k, input, weight, bias, 2, stride, padding, output_padding, groups, dilation)
+
+
+def _convolution(k, x, w, b, axes, *numbers):
+    name = f"conv{axes}d"
+    check_floats(name, input=x, weight=w, bias=b)
+    geom = Conv2dGeometry.of(x.shape, w.shape, *numbers, axes=axes)
+    _check_bias(name, b, geom.o)
+    x_shape, w_shape = x.shape, w.shape
+    images, filters = shaped(x, geom.x_shape), shaped(w, geom.w_shape)
+    y = k.conv2d(images, filters, b, geom)
+    return shaped(y, outside(geom.y_shape, x_shape, axes)), (
+        lambda g: shaped(k.conv2d_dx(shaped(g, geom.y_shape), filters, geom), x_shape),
+        lambda g: shaped(k.conv2d_dw(shaped(g, geom.y_shape), images, geom), w_shape),
+        lambda g: k.channel_sum(shaped(g, geom.y_shape)),
+    )
+
+
+def _transposed(k, x, w, b, axes, *numbers):
+    """The kernels of the convolution whose output has the shape of x: forward is its input gradient, and so on."""
+    name = f"conv_transpose{axes}d"
+    check_floats(name, input=x, weight=w, bias=b)
+    geom = Conv2dGeometry.of_transposed(x.shape, w.shape, *numbers, axes=axes)
+    _check_bias(name, b, geom.c)
+    x_shape, w_shape = x.shape, w.shape
+    images, filters = shaped(x, geom.y_shape), shaped(w, geom.w_shape)
+    y = k.conv2d_dx(images, filters, geom)
+    if b is not None:
+        y = k.add(y, b.reshape(-1, 1, 1), y)
+    return shaped(y, outside(geom.x_shape, x_shape, axes)), (
+        lambda g: shaped(k.conv2d(shaped(g, geom.x_shape), filters, None, geom), x_shape),
+        lambda g: shaped(k.conv2d_dw(images, shaped(g, geom.x_shape), geom), w_shape),
+        lambda g: k.channel_sum(shaped(g, geom.x_shape)),
+    )
+
+
+def _check_bias(name, b, outputs):
+    if b is not None and b.shape != (outputs,):
+        raise ShapeError(f"{name} got a bias of shape {b.shape}, expected ({outputs},)")
+
+
+@op
+def unfold(k, input, *, kernel_size, dilation=1, padding=0, stride=1):
+    """The patches of input[N, C, H, W] that a convolution sees, as columns: [N, C*kh*kw, positions]."""
+    check_floats("unfold", input=input)
+    geom = Conv2dGeometry.of_patches("unfold", input.shape, kernel_size, dilation, padding, stride)
+    x_shape, columns = input.shape, (geom.n, geom.c * geom.kh * geom.kw, geom.oh * geom.ow)
+    y = k.unfold(shaped(input, geom.x_shape), geom)
+    return y.reshape(x_shape[:-3] + columns[1:]), (lambda g: shaped(k.fold(shaped(g, columns), geom), x_shape),)
+
+
+@op
+def fold(k, input, *, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    """The transpose of unfold: columns input[N, C*kh*kw, positions] added up where they lie in [N, C, *output_size]."""
+    check_floats("fold", input=input)
+    geom = Conv2dGeometry.of_columns(input.shape, output_size, kernel_size, dilation, padding, stride)
+    in_shape, columns = input.shape, (geom.n, geom.c * geom.kh * geom.kw, geom.oh * geom.ow)
+    y = k.fold(shaped(input, columns), geom)
+    return y.reshape(in_shape[:-2] + geom.x_shape[1:]), (
+        lambda g: shaped(k.unfold(shaped(g, geom.x_shape), geom), in_shape),
     )

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import operator
 
 from engine.geometry import ShapeError
-from engine.ops._op import dims, expect_tensors, op
+from engine.ops import _op
+from engine.ops._op import dims, expect_tensors, numpys_names, op
 
-__all__ = ["cat", "flatten", "permute", "reshape", "squeeze", "stack", "transpose", "unsqueeze"]
-METHODS = "clone expand flatten permute reshape squeeze transpose unsqueeze view".split()
+__all__ = [
+    "broadcast_shapes", "broadcast_tensors", "broadcast_to", "cat", "clone", "concat", "concatenate", "flatten", "movedim",
+    "permute", "ravel", "reshape", "squeeze", "stack", "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze",
+]  # fmt: skip
+METHODS = (
+    "broadcast_to clone expand flatten movedim permute ravel reshape squeeze swapaxes swapdims t transpose unflatten "
+    "unsqueeze view"
+).split()
+
+
+def integers(name, sizes):
+    """`sizes` as a tuple of ints; TypeError for what is none."""
+    for s in sizes if isinstance(sizes, (tuple, list)) else (sizes,):
+        if isinstance(s, bool) or not hasattr(s, "__index__"):
+            raise TypeError(f"{name}(): sizes must be integers, got {sizes!r}")
+    return tuple(map(operator.index, sizes if isinstance(sizes, (tuple, list)) else (sizes,)))
 
 
 def _sizes(name, shape, x):
     """The shape asked for, with -1 worked out."""
-    shape = tuple(map(operator.index, shape))
+    shape = integers(name, shape)
     known, holes = 1, shape.count(-1)
     for s in shape:
         known *= 1 if s == -1 else s
@@ -46,11 +62,11 @@ def view(k, x, *, shape):
 
 
 @op(view=True)
-def permute(k, x, *, dims_order):
+def permute(k, x, *, dims):
     """The axes in another order."""
-    order = dims("permute", tuple(dims_order), x.ndim)
+    order = _op.dims("permute", integers("permute", dims), x.ndim)
     if len(order) != x.ndim:
-        raise RuntimeError(f"permute(): got {len(order)} dims {tuple(dims_order)} for a tensor of {x.ndim} dimensions")
+        raise RuntimeError(f"permute(): got {len(order)} dims {tuple(dims)} for a tensor of {x.ndim} dimensions")
     back = tuple(order.index(i) for i in range(x.ndim))
     return x.transpose(order), (lambda g: g.transpose(back),)
 
@@ -58,8 +74,8 @@ def permute(k, x, *, dims_order):
 @op(view=True)
 def transpose(k, x, *, dim0, dim1):
     """Two axes exchanged."""
-    if not x.ndim:
-        return x.reshape(()), (lambda g: g,)
+    if dims("transpose", dim0, x.ndim) == dims("transpose", dim1, x.ndim):
+        return x.reshape(x.shape), (lambda g: g,)
     (a,), (b,) = dims("transpose", dim0, x.ndim), dims("transpose", dim1, x.ndim)
     return x.swapaxes(a, b), (lambda g: g.swapaxes(a, b),)
 
@@ -67,6 +83,7 @@ def transpose(k, x, *, dim0, dim1):
 @op(view=True)
 def expand(k, x, *, shape):
     """Axes of size 1 repeated without copying; -1 keeps an axis' size."""
+    shape = integers("expand", shape)
     new = len(shape) - x.ndim
     if new < 0:
         raise ShapeError(f"expand(): {len(shape)} sizes {tuple(shape)} for a tensor of {x.ndim} dimensions")
@@ -80,39 +97,43 @@ def expand(k, x, *, shape):
 
 @op
 def cat(k, *arrays, dim=0):
-    """Tensors one behind the other along an existing axis."""
-    first = arrays[0]
-    if not first.ndim:
-        raise RuntimeError("zero-dimensional tensors cannot be concatenated")
+    """Tensors one behind the other along an existing axis. Those of shape (0,) count as nothing, as in PyTorch."""
+    first = next((a for a in arrays if a.shape != (0,)), arrays[0])
+    if not all(a.ndim for a in arrays):
+        raise RuntimeError("zero-dimensional tensors cannot be concatenated; use stack() or unsqueeze(0)")
     (axis,) = dims("cat", dim, first.ndim)
+    parts, end, vjps = [], 0, []
     for i, a in enumerate(arrays):
+        if a.shape == (0,):
+            vjps.append(lambda g: k.full((0,), 0, g.dtype))
+            continue
         if a.ndim != first.ndim or any(
             p != q and j != axis for j, (p, q) in enumerate(zip(a.shape, first.shape, strict=True))
         ):
             raise ShapeError(
                 f"cat(): sizes must match except in dimension {axis}: got {first.shape} and {a.shape} (tensor {i})"
             )
-    ends, vjps = 0, []
-    for a in arrays:
-        index = (slice(None),) * axis + (slice(ends, ends + a.shape[axis]),)
+        index = (slice(None),) * axis + (slice(end, end + a.shape[axis]),)
         vjps.append(lambda g, index=index: g[index])
-        ends += a.shape[axis]
-    return k.cat(arrays, axis), tuple(vjps)
+        end += a.shape[axis]
+        parts.append(a)
+    return k.cat(parts or arrays, axis), tuple(vjps)
+
+
+concat = concatenate = cat
 
 
 @op
-def pad(k, x, *, pad, value=0.0):
-    """Constant padding: `pad` holds (before, after) of the last axis, then of the one before it, ...; negative crops."""
-    if len(pad) % 2 or len(pad) > 2 * x.ndim:
-        raise ShapeError(f"pad(): expected an even number of at most {2 * x.ndim} sizes, got {tuple(pad)}")
-    widths = [(0, 0)] * x.ndim
-    for i in range(len(pad) // 2):
-        widths[-1 - i] = (operator.index(pad[2 * i]), operator.index(pad[2 * i + 1]))
-    for size, (before, after) in zip(x.shape, widths, strict=True):
-        if size + min(before, 0) + min(after, 0) < 0:
-            raise ShapeError(f"pad(): padding {tuple(pad)} crops more than shape {x.shape} has")
-    back = [(-before, -after) for before, after in widths]
-    return k.pad(x, widths, value), (lambda g: k.pad(g, back, 0.0),)
+def stack(k, *arrays, dim=0):
+    """Tensors of one shape along a new axis."""
+    shape = arrays[0].shape
+    for i, a in enumerate(arrays):
+        if a.shape != shape:
+            raise ShapeError(f"stack() expects tensors of equal shape, got {shape} and {a.shape} (tensor {i})")
+    (axis,) = dims("stack", dim, len(shape) + 1)
+    row = shape[:axis] + (1,) + shape[axis:]
+    before = (slice(None),) * axis
+    return k.cat([a.reshape(row) for a in arrays], axis), tuple([lambda g, i=i: g[(*before, i)] for i in range(len(arrays))])
 
 
 @op
@@ -121,39 +142,100 @@ def clone(k, x):
     return k.copy(x), (lambda g: g,)
 
 
-def flatten(x, start_dim=0, end_dim=-1):
+def ravel(input):
+    """All elements as one axis."""
+    return reshape(input, shape=(-1,))
+
+
+def flatten(input, start_dim=0, end_dim=-1):
     """The axes start_dim..end_dim as one."""
-    expect_tensors("flatten", input=x)
-    if not x.ndim:
-        return reshape(x, shape=(1,))
-    (first,), (last,) = dims("flatten", start_dim, x.ndim), dims("flatten", end_dim, x.ndim)
+    expect_tensors("flatten", input=input)
+    shape = input.shape
+    if not shape:
+        return reshape(input, shape=(1,))
+    (first,), (last,) = dims("flatten", start_dim, len(shape)), dims("flatten", end_dim, len(shape))
     if first > last:
         raise RuntimeError(f"flatten() has invalid args: start_dim {start_dim} comes after end_dim {end_dim}")
-    merged = 1
-    for size in x.shape[first : last + 1]:
-        merged *= size
-    return reshape(x, shape=x.shape[:first] + (merged,) + x.shape[last + 1 :])
+    return reshape(input, shape=shape[:first] + (math.prod(shape[first : last + 1]),) + shape[last + 1 :])
 
 
-def unsqueeze(x, dim):
+def unflatten(input, dim, sizes):
+    """The axis `dim` as several of the given sizes, one of which may be -1."""
+    expect_tensors("unflatten", input=input)
+    (axis,), sizes = dims("unflatten", dim, input.ndim) or (0,), integers("unflatten", sizes)
+    n = input.shape[axis] if input.ndim else 1
+    known = math.prod(s for s in sizes if s != -1)
+    if sizes.count(-1) == 1 and known and n % known == 0:
+        sizes = tuple([n // known if s == -1 else s for s in sizes])
+    if not sizes or any(s < 0 for s in sizes) or math.prod(sizes) != n:
+        raise ShapeError(f"unflatten(): sizes {sizes} do not multiply up to the size of dim {dim}, {n}")
+    return reshape(input, shape=input.shape[:axis] + sizes + input.shape[axis + 1 :])
+
+
+@numpys_names
+def unsqueeze(input, dim):
     """A new axis of size 1."""
-    expect_tensors("unsqueeze", input=x)
-    (axis,) = dims("unsqueeze", dim, x.ndim + 1)
-    return reshape(x, shape=x.shape[:axis] + (1,) + x.shape[axis:])
+    expect_tensors("unsqueeze", input=input)
+    (axis,) = dims("unsqueeze", dim, input.ndim + 1)
+    return reshape(input, shape=input.shape[:axis] + (1,) + input.shape[axis:])
 
 
-def squeeze(x, dim=None):
-    """Without the axes of size 1: all of them, or those of `dim` that have it."""
-    expect_tensors("squeeze", input=x)
-    axes = dims("squeeze", dim, x.ndim)
-    return reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in axes))
+@numpys_names
+def squeeze(input, dim=None):
+    """Without the axes of size 1: all of them, or those of `dim` (one or several) that have it."""
+    expect_tensors("squeeze", input=input)
+    axes = dims("squeeze", dim, input.ndim)
+    return reshape(input, shape=tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in axes))
 
 
-def stack(tensors, dim=0):
-    """Tensors of one shape along a new axis."""
-    tensors = list(tensors)
-    for i, t in enumerate(tensors):
-        expect_tensors("stack", **{f"tensors[{i}]": t})
-    if len({t.shape for t in tensors}) > 1:
-        raise ShapeError(f"stack() expects tensors of equal shape, got {[t.shape for t in tensors]}")
-    return cat([unsqueeze(t, dim) for t in tensors], dim=dim)
+def movedim(input, source, destination):
+    """The axes `source` (one or several) at the places `destination`, the others in the order they had."""
+    expect_tensors("movedim", input=input)
+    source, destination = dims("movedim", source, input.ndim), dims("movedim", destination, input.ndim)
+    if len(source) != len(destination):
+        raise RuntimeError(f"movedim(): {len(source)} dims {source} cannot go to {len(destination)} places {destination}")
+    order = [i for i in range(input.ndim) if i not in source]
+    for to, axis in sorted(zip(destination, source, strict=True)):
+        order.insert(to, axis)
+    return permute(input, dims=order)
+
+
+def swapaxes(input, axis0, axis1):
+    """As transpose."""
+    return transpose(input, axis0, axis1)
+
+
+def swapdims(input, dim0, dim1):
+    """As transpose."""
+    return transpose(input, dim0, dim1)
+
+
+def t(input):
+    """The transpose of a matrix (or a vector, itself)."""
+    expect_tensors("t", input=input)
+    if input.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D; use transpose or permute")
+    return input if input.ndim < 2 else transpose(input, 0, 1)
+
+
+def broadcast_shapes(*shapes):
+    """The shape that arrays of these shapes have together."""
+    shapes = [integers("broadcast_shapes", s) for s in shapes]
+    out = []
+    for i in range(-max(map(len, shapes), default=0), 0):
+        sizes = {s[i] for s in shapes if len(s) >= -i} - {1}
+        if len(sizes) > 1:
+            raise ShapeError(f"shapes {', '.join(map(str, shapes))} cannot be broadcast together")
+        out.append(sizes.pop() if sizes else 1)
+    return tuple(out)
+
+
+def broadcast_to(input, size):
+    """As expand: axes of size 1, and new ones in front, repeated without copying."""
+    return expand(input, shape=size)
+
+
+def broadcast_tensors(*tensors):
+    """Tensors expanded to the shape that they have together."""
+    shape = broadcast_shapes(*[x.shape for x in tensors])
+    return tuple([expand(x, shape=shape) for x in tensors])

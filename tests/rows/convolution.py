@@ -1,6 +1,6 @@
 """Rows of the convolution and pooling operations."""
 
-from samples import Row, S, distinct
+from samples import Distinct, Row, S, distinct
 
 
 def conv(n, c, h, w, o, k, bias=True, **params):
@@ -31,6 +31,39 @@ CONVOLUTIONS = [
     conv(1, 2, 4, 4, 2, 2, padding=3),  # more padding than kernel
 ]
 
+LINES = [
+    S((2, 3, 9), (4, 3, 3), (4,)),
+    S((3, 17), (5, 3, 2), (5,), stride=2, padding=1),  # no batch
+    S((2, 4, 11), (6, 2, 3), None, groups=2, dilation=2, padding=(3, 0)),
+    S((1, 2, 10), (3, 2, 4), (3,), padding="same", stride=3),
+    S((0, 2, 7), (3, 2, 3), (3,)),
+]
+TRANSPOSED = [
+    S((2, 3, 5, 6), (3, 4, 3, 3), (4,)),
+    S((2, 4, 5, 4), (4, 3, 3, 2), (6,), stride=(2, 3), padding=1, output_padding=(1, 2), groups=2),
+    S((3, 5, 5), (3, 2, 4, 4), (2,), stride=2, padding=1),  # no batch
+    S((1, 16, 7, 7), (16, 17, 3, 3), (17,), stride=2, padding=1, output_padding=1),
+    S((2, 2, 4, 5), (2, 3, 2, 2), None, dilation=3, output_padding=2),  # more output padding than stride: cropped
+    S((1, 3, 4, 4), (3, 1, 3, 3), (3,), groups=3, padding=(2, 1)),
+    S((0, 2, 4, 4), (2, 3, 2, 2), (3,), stride=2),
+]
+TRANSPOSED_LINES = [
+    S((2, 3, 5), (3, 4, 3), (4,), stride=2, padding=1, output_padding=1),
+    S((3, 6), (3, 2, 4), (2,)),
+    S((2, 4, 5), (4, 2, 3), None, groups=2, dilation=3, output_padding=2, stride=2),
+]
+PATCHES = [
+    S((2, 3, 6, 7), kernel_size=3),
+    S((2, 5, 5), kernel_size=(2, 3), padding=1),
+    S((1, 2, 9, 8), kernel_size=2, dilation=(2, 3), padding=(1, 2), stride=(3, 2)),
+    S((0, 2, 4, 4), kernel_size=2),
+]
+COLUMNS = [
+    S((2, 27, 20), output_size=(6, 7), kernel_size=3),
+    S((12, 42), output_size=5, kernel_size=(2, 3), padding=(1, 2)),
+    S((1, 8, 25), output_size=(9, 8), kernel_size=2, dilation=(2, 3), padding=(1, 2), stride=(2, 2)),
+    S((0, 8, 9), output_size=4, kernel_size=2),
+]
 POOLS = [
     S((2, 3, 8, 8), kernel_size=2),
     S((1, 1, 7, 5), kernel_size=3, stride=2),
@@ -40,12 +73,40 @@ POOLS = [
     S((1, 1, 6, 6), kernel_size=3, stride=2, ceil_mode=True),
     S((1, 2, 5, 5), kernel_size=1),
     S((0, 2, 6, 6), kernel_size=2),
+    S((3, 5, 7), kernel_size=2, stride=1),  # no batch
     S((1, 1, 40, 20), kernel_size=(20, 17)),  # more than 256 taps
 ]
+POOLED_LINES = [
+    S((2, 3, 9), kernel_size=2),
+    S((3, 10), kernel_size=3, stride=2, padding=1),
+    S((1, 2, 8), kernel_size=(3,), stride=2, ceil_mode=True),
+    S((0, 2, 6), kernel_size=2),
+]
+ADAPTIVE = [
+    S((2, 3, 7, 5), sizes=(3, 2)),
+    S((3, 5, 6), sizes=(4, 4)),
+    S((1, 2, 3, 4), sizes=(5, 7)),  # more outputs than inputs
+    S((2, 2, 11), sizes=(4,)),
+    S((0, 2, 5, 5), sizes=(3, 3)),
+    S((2, 2, 5, 5), sizes=(0, 3)),
+]
+MAXIMA = [S((1, 2, 8, 9), kernel_size=2, dilation=2), S((1, 1, 9, 9), kernel_size=3, stride=1, padding=1, dilation=2)]
 ROWS = [
-    Row("conv2d", CONVOLUTIONS, tolerance=1e-5, convolution=True),
-    Row("max_pool2d", [*POOLS, S((1, 2, 8, 9), kernel_size=2, dilation=2), S((1, 1, 9, 9), kernel_size=3, stride=1, padding=1, dilation=2)],
-        draw=distinct),
+    Row("conv1d", LINES, tolerance=1e-5, convolution=True),
+    Row("conv2d", [*CONVOLUTIONS, S((3, 5, 5), (2, 3, 3, 3), (2,))], tolerance=1e-5, convolution=True),
+    Row("conv_transpose1d", TRANSPOSED_LINES, tolerance=1e-5),
+    Row("conv_transpose2d", TRANSPOSED, tolerance=1e-5),
+    Row("unfold", PATCHES),
+    Row("fold", COLUMNS),
+    Row("max_pool1d", POOLED_LINES, draw=distinct),
+    Row("max_pool2d", [*POOLS, *MAXIMA], draw=distinct),
+    Row("max_pool1d_with_indices", POOLED_LINES, draw=distinct),
+    Row("max_pool2d_with_indices", [*POOLS, *MAXIMA], draw=distinct),
+    Row("max_unpool", [S((2, 3, 2, 2), Distinct((2, 3, 2, 2), 16), sizes=(4, 4)), S((3, 2, 3), Distinct((3, 2, 3), 30), sizes=(5, 6)),
+                       S((2, 1, 3), Distinct((2, 1, 3), 7), sizes=(7,)), S((0, 1, 2, 2), Distinct((0, 1, 2, 2), 9), sizes=(3, 3))]),
+    Row("avg_pool1d", POOLED_LINES),
     Row("avg_pool2d", [*POOLS, S((1, 2, 7, 7), kernel_size=3, stride=2, padding=1, count_include_pad=False),
                        S((1, 1, 6, 6), kernel_size=3, stride=2, padding=1, ceil_mode=True), S((1, 1, 4, 4), kernel_size=2, divisor_override=3)]),
+    Row("adaptive_avg_pool", ADAPTIVE),
+    Row("adaptive_max_pool", ADAPTIVE, draw=distinct),
 ]  # fmt: skip

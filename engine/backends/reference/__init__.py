@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import numpy
 
+from engine.backends.reference.activation import Activation
 from engine.backends.reference.arrays import Arrays
 from engine.backends.reference.convolution import Convolution
 from engine.backends.reference.images import Images
+from engine.backends.reference.indexing import Indexing
 from engine.backends.reference.loss import Losses
 from engine.backends.reference.norm import Normalisation
 from engine.backends.reference.optim import Updates
+from engine.backends.reference.padding import Padding
 from engine.backends.reference.pointwise import Pointwise
 from engine.backends.reference.pooling import Pooling
 from engine.backends.reference.random import Draws
+from engine.backends.reference.reductions import Reductions
+from engine.backends.reference.resize import Resize
+from engine.backends.reference.sorting import Sorting
+from engine.backends.reference.unary import Unary
 
 
-class Reference(Arrays, Pointwise, Convolution, Pooling, Normalisation, Losses, Updates, Draws, Images):
+class Reference(Arrays, Indexing, Reductions, Sorting, Pointwise, Unary, Activation, Convolution, Pooling, Padding, Resize, Normalisation, Losses, Updates, Draws, Images):
     """Every kernel over `self.xp`."""
 
     name = "reference"

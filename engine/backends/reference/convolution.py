@@ -39,7 +39,7 @@ class Convolution:
         x = self.xp.zeros((geom.n, geom.c, geom.h + top + bottom, geom.w + left + right), cols.dtype)
         for i, j, window in self._windows(x, geom):
             x[window] += cols[:, :, i, j]
-        return x[:, :, top : top + geom.h, left : left + geom.w].copy()
+        return self.pad(x, [(0, 0), (0, 0), (-top, -bottom), (-left, -right)], 0)
 
     def _grouped(self, geom):
         """(groups, output channels, patch size) of one group."""
@@ -56,7 +56,8 @@ class Convolution:
         """Gradient of the input, [N, C, H, W]."""
         groups, o, size = self._grouped(geom)
         g = g.reshape(geom.n, groups, o, geom.oh * geom.ow)
-        return self.fold(self.matmul(w.reshape(groups, o, size).swapaxes(-1, -2), g), geom)
+        cols = self.matmul(w.reshape(groups, o, size).swapaxes(-1, -2), g)
+        return self.fold(cols.reshape(geom.n, groups * size, geom.oh * geom.ow), geom)
 
     def conv2d_dw(self, g, x, geom):
         """Gradient of the weights, [O, C/groups, kh, kw]."""

@@ -1,4 +1,7 @@
-"""Max and average pooling, tap by tap: a tap is one position (i, j) inside the window, numbered i*kw + j."""
+"""Max and average pooling, tap by tap: a tap is one position (i, j) inside the window, numbered i*kw + j.
+
+Adaptive pooling has windows of different sizes: output i of `out` sees the inputs from floor(i*n/out) to ceil((i+1)*n/out).
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,9 @@ class Pooling:
     def max_pool2d(self, x, geom):
         """(y, taps): the largest value of each window (nan wins) and the number of the first tap that holds it.
 
-        A window that meets the input nowhere has -inf and tap 0.
+        A window that meets the input nowhere has -inf (of integers: the lowest) and tap 0.
         """
-        y = self.xp.full(geom.y_shape, -self.xp.inf, x.dtype)
+        y = self.xp.full(geom.y_shape, self._lowest(x.dtype), x.dtype)
         taps = self.xp.full(geom.y_shape, -1, "int32")
         for tap, out, source in self._taps(geom):
             value, best = x[source], y[out]
@@ -36,6 +39,16 @@ class Pooling:
             y[out] = self.xp.where(better, value, best)
             taps[out] = self.xp.where(better, tap, taps[out])
         return y, self.xp.maximum(taps, 0).astype("uint8" if geom.kh * geom.kw <= 256 else "int32")
+
+    def _lowest(self, dtype):
+        return -self.xp.inf if dtype.kind == "f" else self.xp.iinfo(dtype).min
+
+    def max_pool2d_indices(self, taps, geom):
+        """Where in its plane of the input, row after row, each winning tap lies: int64."""
+        rows = self.xp.arange(geom.oh)[:, None] * geom.stride[0] - geom.padding[0] + taps // geom.kw * geom.dilation[0]
+        columns = self.xp.arange(geom.ow) * geom.stride[1] - geom.padding[2] + taps % geom.kw * geom.dilation[1]
+        # Only the tap of a window that meets the input nowhere lies outside.
+        return rows.clip(0, geom.h - 1) * geom.w + columns.clip(0, geom.w - 1)
 
     def max_pool2d_dx(self, g, taps, geom):
         """Each gradient at the tap that won."""
@@ -72,3 +85,52 @@ class Pooling:
         for _, out, source in self._taps(geom):
             dx[source] += share[out]
         return dx
+
+    # ---- adaptive
+    def _intervals(self, n, out):
+        """Start and end of the interval that each of `out` outputs along an axis of n sees."""
+        i = self.xp.arange(out)
+        return i * n // out, -(-(i + 1) * n // out)
+
+    def adaptive_avg_pool2d(self, x, oh, ow):
+        """Means over the windows of an adaptive pooling."""
+        for axis, out in ((2, oh), (3, ow)):
+            starts, ends = self._intervals(x.shape[axis], out)
+            shares = (ends - starts).astype(x.dtype).reshape((-1,) + (1,) * (3 - axis))
+            x = self.interval_sums(x, starts, ends, axis) / shares
+        return x
+
+    def adaptive_avg_pool2d_dx(self, g, h, w):
+        for axis, n in ((2, h), (3, w)):
+            starts, ends = self._intervals(n, g.shape[axis])
+            g = g / (ends - starts).astype(g.dtype).reshape((-1,) + (1,) * (3 - axis))
+            # The windows that see an input are neighbours: from the first that ends behind it to the last that starts before.
+            i = self.xp.arange(n)
+            seen = self.xp.searchsorted(ends, i, "right"), self.xp.searchsorted(starts, i, "right")
+            g = self.interval_sums(g, *seen, axis)
+        return g
+
+    def adaptive_max_pool2d(self, x, oh, ow):
+        """(y, indices): the largest of each window (nan wins), and where in its plane the first that holds it lies, int64."""
+        n, c, h, w = x.shape
+        (tops, bottoms), (lefts, rights) = self._intervals(h, oh), self._intervals(w, ow)
+        y = self.xp.full((n, c, oh, ow), -self.xp.inf, x.dtype)
+        indices = self.xp.full(y.shape, -1, "int64")
+        for i in range(int((bottoms - tops).max(initial=0))):
+            for j in range(int((rights - lefts).max(initial=0))):
+                rows, columns = self.xp.nonzero(tops + i < bottoms)[0], self.xp.nonzero(lefts + j < rights)[0]
+                out = (..., rows[:, None], columns)
+                r, q = tops[rows][:, None] + i, lefts[columns] + j
+                value, best = x[..., r, q], y[out]
+                better = (value > best) | ((value != value) & (best == best)) | (indices[out] < 0)
+                y[out] = self.xp.where(better, value, best)
+                indices[out] = self.xp.where(better, r * w + q, indices[out])
+        return y, indices
+
+    def add_at_indices(self, g, indices, h, w):
+        """Planes [N, C, h, w] of zeros, to which each of g[N, C, ...] is added at its index in the plane."""
+        n, c = g.shape[:2]
+        dx = self.xp.zeros(n * c * h * w, g.dtype)
+        planes = self.xp.arange(n * c).reshape((n, c) + (1,) * (g.ndim - 2)) * (h * w)
+        self.xp.add.at(dx, (planes + indices).ravel(), g.ravel())
+        return dx.reshape(n, c, h, w)

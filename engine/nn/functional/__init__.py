@@ -7,3 +7,4 @@ from engine.nn.functional.loss import *
 from engine.nn.functional.norm import *
 from engine.nn.functional.padding import *
 from engine.nn.functional.pooling import *
+from engine.nn.functional.resize import *
