@@ -122,7 +122,10 @@ cdef extern from "kernels.h" nogil:
         void (*sgd_step)(int64_t n, float *p, const float *g, float *buf, const SgdStep *s) noexcept nogil
         void (*adam_step)(int64_t n, float *p, const float *g, float *m, float *v, const AdamStep *s) noexcept nogil
         # augment.c
-        void (*normalize_plane)(int64_t n, const uint8_t *x, float scale, float shift, float *y) noexcept nogil
+        void (*augment_plane)(int64_t h, int64_t w, const uint8_t *x, int64_t top, int64_t left, int flip, int64_t oh,
+            int64_t ow, float fill, float scale, float shift, float *y) noexcept nogil
+        void (*erase_plane)(int64_t oh, int64_t ow, int64_t row, int64_t column, int64_t h, int64_t w, float value,
+            float *y) noexcept nogil
         int64_t (*bad_index)(int64_t n, int64_t count, const int64_t *indices) noexcept nogil
 
     int isa_count()

@@ -1,4 +1,4 @@
-"""How two kernels are compared, and how samples become arrays."""
+"""How two kernels are compared, how samples become arrays, and what every kernel owes to any number of threads."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 
 from engine.ops._op import OPS
+from engine_ext import parallel
 
 
 def arrays_of(row, sample, dtype):
@@ -84,3 +85,31 @@ def assert_equals_reference(k, reference, row, sample, tolerance, transform=lamb
         assert (d is None) == (truth is None)
         if d is not None:
             assert_close(d, truth, 4 * tolerance, f"{row.name} {sample}: gradient {i}")
+
+
+# ---- the same bits on any number of threads
+
+
+def flat(result):
+    return [np.asarray(r) for r in (result if isinstance(result, tuple) else (result,))]
+
+
+def same_bits(a, b):
+    return all(p.dtype == q.dtype and p.shape == q.shape and p.tobytes() == q.tobytes()
+               for p, q in zip(flat(a), flat(b), strict=True))  # fmt: skip
+
+
+def on_all_threads(f, *arguments):
+    """f(*arguments), after checking that its bits do not depend on the threads and that it leaves its inputs alone."""
+    before = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+    results = []
+    for threads in (1, 2, 3, 4, 7):
+        parallel.set_num_threads(threads)
+        assert parallel.team_size() == threads
+        results.append(f(*arguments))
+    assert results[0] is not NotImplemented
+    for r in results[1:]:
+        assert same_bits(results[0], r)
+    for a, b in zip(arguments, before, strict=True):
+        assert not isinstance(a, np.ndarray) or a.tobytes() == b.tobytes()
+    return results[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_ext import _isa
+from engine_ext import _isa, parallel
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -45,3 +45,13 @@ def isa(request):
     _isa.use_isa(request.param)
     yield request.param
     _isa.use_isa(before)
+
+
+@pytest.fixture
+def isa_any_threads(isa):
+    """Once per instruction set; the smallest work is spread over threads, whose number a test may change."""
+    threads, threshold = parallel.get_num_threads(), parallel.get_threshold()
+    parallel.set_threshold(0)
+    yield isa
+    parallel.set_num_threads(threads)
+    parallel.set_threshold(threshold)

@@ -1,4 +1,4 @@
-"""The element-wise, pooling, normalisation, loss, optimiser and image kernels against NumPy in float64, on every ISA.
+"""The element-wise, pooling, normalisation, loss and optimiser kernels against NumPy in float64, on every ISA.
 
 Each is also run on 1, 2, 3, 4 and 7 threads with no threshold, and must give the same bits.
 """
@@ -7,9 +7,10 @@ import itertools
 
 import numpy as np
 import pytest
+from checks import on_all_threads, same_bits
 
 from engine.geometry import Pool2dGeometry
-from engine_ext import _isa, augment, loss, norm, optim, parallel, pointwise, pool
+from engine_ext import _isa, loss, norm, optim, parallel, pointwise, pool
 
 SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 127, 1009, 16384, 16385, 70001]
 EPS = np.finfo(np.float32).eps
@@ -32,31 +33,6 @@ def isa(request):
 
 def random(*shape, seed=0, scale=1.0, shift=0.0):
     return np.asarray(np.random.default_rng(seed).standard_normal(shape) * scale + shift, dtype=np.float32)
-
-
-def flat(result):
-    return [np.asarray(r) for r in (result if isinstance(result, tuple) else (result,))]
-
-
-def same_bits(a, b):
-    return all(p.dtype == q.dtype and p.shape == q.shape and p.tobytes() == q.tobytes()
-               for p, q in zip(flat(a), flat(b), strict=True))  # fmt: skip
-
-
-def on_all_threads(f, *arguments):
-    """f(*arguments), after checking that its bits do not depend on the threads and that it leaves its inputs alone."""
-    before = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
-    results = []
-    for threads in (1, 2, 3, 4, 7):
-        parallel.set_num_threads(threads)
-        assert parallel.team_size() == threads
-        results.append(f(*arguments))
-    assert results[0] is not NotImplemented
-    for r in results[1:]:
-        assert same_bits(results[0], r)
-    for a, b in zip(arguments, before, strict=True):
-        assert not isinstance(a, np.ndarray) or a.tobytes() == b.tobytes()
-    return results[0]
 
 
 def ulps(y, expected):
@@ -585,38 +561,3 @@ def test_optimisers_refuse_before_they_change_anything():
         optim.adam(good, good, good, good, 0, 0.1, 0.9, 0.999, 1e-8, 0, False, False)
     with pytest.raises(TypeError):
         optim.sgd(None, good, good, *rest)
-
-
-# ----- Images -----
-
-
-@pytest.mark.parametrize(
-    "shape", [(7, 28, 28), (5, 3, 9, 11), (1, 1, 1), (0, 4, 4), (3, 3, 0, 2), (40, 3, 32, 32)], ids=str
-)
-def test_normalize(shape):
-    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    channels = shape[1] if len(shape) == 4 else 1
-    mean, std = np.linspace(0.1, 0.5, channels), np.linspace(0.2, 0.3, channels)
-    x = images.reshape(shape[0], channels, *shape[-2:])
-    exact = (x / 255 - mean.reshape(-1, 1, 1)) / std.reshape(-1, 1, 1)
-    close(on_all_threads(augment.normalize, images, None, mean, std), exact)
-    if shape[0]:
-        indices = np.random.default_rng(1).integers(0, shape[0], 13)
-        close(on_all_threads(augment.normalize, images, indices, list(mean), tuple(std)), exact[indices])
-        for bad in (-1, shape[0], 2**62):
-            with pytest.raises(IndexError, match=f"index {bad} at position 2"):
-                augment.normalize(images, np.array([0, 0, bad, 0]), mean, std)
-
-
-def test_normalize_checks():
-    images = np.zeros((2, 3, 4, 4), np.uint8)
-    for mean, std, text in (([0] * 2, [1] * 3, "3 channel"), ([0] * 3, [1, 0, 1], "must not be 0")):
-        with pytest.raises(ValueError, match=text):
-            augment.normalize(images, None, mean, std)
-    with pytest.raises(ValueError, match="expected images"):
-        augment.normalize(images[0, 0], None, [0], [1])
-    with pytest.raises(ValueError, match="one dimension"):
-        augment.normalize(images, np.zeros((1, 1), np.int64), [0] * 3, [1] * 3)
-    assert augment.normalize(images.astype(np.float32), None, [0] * 3, [1] * 3) is NotImplemented
-    assert augment.normalize(images, [0, 1], [0] * 3, [1] * 3) is NotImplemented
-    assert augment.normalize(images[:, :, ::2], None, [0] * 3, [1] * 3) is NotImplemented
