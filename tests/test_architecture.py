@@ -25,10 +25,14 @@ KERNELS = sorted((ROOT / "engine_ext" / "kernels").glob("*.*"))
 # Module or package -> what it may import beside the standard library; the longest name that fits decides.
 # "engine" allows `import engine` and the names found in engine/__init__.py; no package allows its neighbours.
 MAY_IMPORT = {
-    "engine": "engine.inert engine.interchange engine.methods engine.functions engine.tape engine.tensor engine.ops engine.backends engine.generator engine.geometry numpy",
+    "engine": "engine.dtypes engine.inert engine.interchange engine.methods engine.functions engine.tape engine.tensor engine.ops engine.backends engine.generator engine.geometry numpy",
     "engine.__main__": "engine.cli",
     "engine.cli": "engine engine.cli engine.nn engine.optim engine.utils engine.vision tqdm matplotlib",  # as a user would
     "engine.config": "engine engine_ext numpy",
+    "engine.dtypes": "engine.backends engine.tensor numpy",
+    "engine.views": "engine.ops engine.tape",
+    "engine.conversion": "engine.functions",
+    "engine.linalg": "engine.ops engine.geometry",
     "engine.interchange": "engine.backends engine.functions engine.tensor numpy",
     "engine.inert": "engine.functions engine.tape",
     "engine.cuda": "engine.generator",
@@ -36,7 +40,7 @@ MAY_IMPORT = {
     "engine.jit": "",
     "engine.distributed": "",
     "engine.utils.dlpack": "engine.interchange",
-    "engine.methods": "engine.inert engine.interchange engine.functions engine.ops engine.tape engine.tensor",
+    "engine.methods": "engine.conversion engine.dtypes engine.views engine.inert engine.interchange engine.functions engine.ops engine.tape engine.tensor",
     "engine.functions": "engine.backends engine.ops engine.tape engine.tensor",
     "engine.serialization": "engine.serialization engine.backends engine.functions engine.generator engine.tape engine.tensor numpy",
     "engine.serialization.torch_file": "engine.serialization engine.backends engine.functions engine.nn engine.tape engine.tensor numpy",
