@@ -26,7 +26,24 @@ from engine.backends.reference.sorting import Sorting
 from engine.backends.reference.unary import Unary
 
 
-class Reference(Arrays, Indexing, Reductions, Sorting, Pointwise, Unary, Activation, Convolution, Pooling, Padding, Resize, Normalisation, Losses, Updates, Draws, Images):
+class Reference(
+    Arrays,
+    Indexing,
+    Reductions,
+    Sorting,
+    Pointwise,
+    Unary,
+    Activation,
+    Convolution,
+    Pooling,
+    Padding,
+    Resize,
+    Normalisation,
+    Losses,
+    Updates,
+    Draws,
+    Images,
+):
     """Every kernel over `self.xp`."""
 
     name = "reference"
