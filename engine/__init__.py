@@ -7,12 +7,14 @@ engine starts no thread and touches no floating-point state.
 from __future__ import annotations
 
 import importlib
+from math import e, inf, nan, pi
 
 import numpy as _numpy
 
 from engine import methods as _methods
 from engine.backends import available as available_backends
 from engine.backends import device, use_backend
+from engine.dtypes import *
 from engine.functions import *
 from engine.generator import (
     Generator,
@@ -41,6 +43,7 @@ from engine.ops.compare import *
 from engine.ops.conv import *
 from engine.ops.einsum import *
 from engine.ops.extreme import *
+from engine.ops.gathering import *
 from engine.ops.indexing import *
 from engine.ops.linear import *
 from engine.ops.pieces import *
@@ -66,9 +69,11 @@ int16 = _numpy.dtype("int16")
 int8 = _numpy.dtype("int8")
 uint8 = _numpy.dtype("uint8")
 bool = _numpy.dtype("bool")
+float16 = half = _numpy.dtype("float16")  # refused wherever they are asked for, by name
+bfloat16 = "bfloat16"
 
 _LAZY = {  # name -> module that holds it ("" when it is the module)
-    "accelerator": "", "autograd": "", "cuda": "", "distributed": "", "jit": "", "nn": "", "optim": "", "random": "", "utils": "", "vision": "",
+    "accelerator": "", "autograd": "", "cuda": "", "distributed": "", "jit": "", "linalg": "", "nn": "", "optim": "", "random": "", "utils": "", "vision": "",
     "save": "engine.serialization", "load": "engine.serialization", "serialization": "",
     "save_checkpoint": "engine.serialization", "load_checkpoint": "engine.serialization",
     "show_config": "engine.config", "summary": "engine.nn.summary",

@@ -1,14 +1,25 @@
-"""Making tensors: from data, from NumPy, filled, counted."""
+"""Making tensors: from data, from NumPy, filled, counted; and in another dtype or place."""
 
 from __future__ import annotations
 
+import math
+
 from engine import backends
-from engine.ops._op import cast, sizes
+from engine.ops._op import cast, expect_tensors, sizes
+from engine.ops.shape import clone
 from engine.tensor import Tensor, record, wrap
 
 __all__ = [
-    "arange", "as_tensor", "empty", "from_numpy", "full", "is_tensor", "ones", "ones_like", "tensor", "zeros", "zeros_like",
+    "arange", "as_tensor", "asarray", "channels_last", "contiguous_format", "empty", "empty_like", "eye", "from_numpy", "full",
+    "full_like", "is_tensor", "linspace", "logspace", "numel", "ones", "ones_like", "preserve_format", "tensor", "zeros",
+    "zeros_like",
 ]  # fmt: skip
+
+# Orders of axes in memory, by torch's names. There is one here, row-major, and asking for another changes nothing.
+channels_last, contiguous_format, preserve_format = "channels_last", "contiguous_format", "preserve_format"
+
+
+# ---- from data
 
 
 def tensor(data, *, dtype=None, device=None, requires_grad=False):
@@ -32,80 +43,166 @@ def as_tensor(data, dtype=None, device=None):
     return to(data, device or data.device, dtype or data.dtype)
 
 
+asarray = as_tensor
+
+
 def from_numpy(array):
     """A Tensor over the array's own memory: a change of one is a change of the other."""
     return wrap(backends.shared_array(array), backends.for_device("cpu"))
 
 
-def to(x, *args, dtype=None, device=None):
-    """x in another dtype or on another device: `x.to(engine.float64)`, `x.to("cpu")`, `x.to(other)`."""
+def to(x, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
+    """x in another dtype or on another device: `x.to(engine.float64)`, `x.to("cpu")`, `x.to(other)`.
+
+    x itself where it is so already, unless `copy`. non_blocking and memory_format change nothing.
+    """
+    flags = [a for a in args if isinstance(a, bool)]
     for a in args:
         if isinstance(a, Tensor):
             device, dtype = a.device, a.dtype
-        elif isinstance(a, str) and a.partition(":")[0] in ("cpu", "cuda"):
+        elif isinstance(a, str) and a.partition(":")[0] in ("cpu", "cuda", "meta"):
             device = a
-        else:
-            dtype = a
+        elif type(a) is int:
+            device = f"cuda:{a}"
+        elif not isinstance(a, bool):
+            dtype = a if a is not None else dtype
+    before = x
     if device is not None and backends.device(device).type != x.device.type:
-        k = backends.for_device(device)
-        before = x._k
-        x = record(
-            "to", k, k.from_numpy(before.to_numpy(x._array)), (lambda g: before.from_numpy(k.to_numpy(g)),), (x,)
-        )
+        k, old = backends.for_device(device), x._k
+        x = record("to", k, k.from_numpy(old.to_numpy(x._array)), (lambda g: old.from_numpy(k.to_numpy(g)),), (x,))
     if dtype is not None and (wanted := backends.dtype(dtype)) != x.dtype:
         x = cast(x, dtype=wanted)
-    return x
+    return clone(x) if x is before and (copy or flags[1:] == [True]) else x
+
+
+# ---- filled
 
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A Tensor of one value; its dtype follows the value (float32, int64 or bool) unless given."""
     k = backends.for_device(device)
-    natural = "bool" if isinstance(fill_value, bool) else "int64" if isinstance(fill_value, int) else "float32"
+    value = fill_value.item() if hasattr(fill_value, "item") else fill_value
+    natural = "bool" if isinstance(value, bool) else "int64" if isinstance(value, int) else "float32"
     wanted = backends.dtype(dtype or natural)
     try:
-        array = k.full(sizes((size,)), fill_value, wanted)
-    except OverflowError:
-        raise RuntimeError(f"full(): {fill_value} does not fit into {wanted}") from None
+        array = k.full(sizes((size,)), value, wanted)
+    except (OverflowError, ValueError):
+        raise RuntimeError(f"full(): {value} does not fit into {wanted}") from None
     return wrap(array, k).requires_grad_(requires_grad)
 
 
-def zeros(*size, dtype=None, device=None, requires_grad=False):
-    """A Tensor of zeros, float32 unless `dtype` says otherwise."""
-    return full(sizes(size), 0, dtype=dtype or "float32", device=device, requires_grad=requires_grad)
+def zeros(*shape, size=None, dtype=None, device=None, requires_grad=False):
+    """A Tensor of zeros, float32 unless `dtype` says otherwise. Sizes are given one by one, as a tuple or as size=."""
+    return full(_shape(shape, size), 0, dtype=dtype or "float32", device=device, requires_grad=requires_grad)
 
 
-def ones(*size, dtype=None, device=None, requires_grad=False):
-    """A Tensor of ones, float32 unless `dtype` says otherwise."""
-    return full(sizes(size), 1, dtype=dtype or "float32", device=device, requires_grad=requires_grad)
+def ones(*shape, size=None, dtype=None, device=None, requires_grad=False):
+    """A Tensor of ones, float32 unless `dtype` says otherwise. Sizes are given one by one, as a tuple or as size=."""
+    return full(_shape(shape, size), 1, dtype=dtype or "float32", device=device, requires_grad=requires_grad)
 
 
-def empty(*size, dtype=None, device=None, requires_grad=False):
+def empty(*shape, size=None, dtype=None, device=None, requires_grad=False, memory_format=None):
     """A Tensor to be filled. It holds zeros: no memory that was never written is handed out."""
-    return zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
+    return zeros(*shape, size=size, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def zeros_like(x, *, dtype=None):
-    """Zeros of x's shape, dtype and device."""
-    return zeros(x.shape, dtype=dtype or x.dtype, device=x.device)
+def _shape(shape, size):
+    if size is not None and shape:
+        raise TypeError(f"sizes are given one by one, as a tuple or as size=, got {shape} and size={size}")
+    return sizes(shape if size is None else (size,))
 
 
-def ones_like(x, *, dtype=None):
-    """Ones of x's shape, dtype and device."""
-    return ones(x.shape, dtype=dtype or x.dtype, device=x.device)
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, memory_format=None):
+    """A Tensor of one value, in input's shape, dtype and on its device unless given."""
+    expect_tensors("full_like", input=input)
+    dtype, device = dtype or input.dtype, device or input.device
+    return full(input.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def arange(start, end=None, step=1, *, dtype=None):
+def zeros_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=None):
+    """Zeros, in input's shape, dtype and on its device unless given."""
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def ones_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=None):
+    """Ones, in input's shape, dtype and on its device unless given."""
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def empty_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=None):
+    """A Tensor to be filled, in input's shape, dtype and on its device unless given. It holds zeros, as `empty`."""
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
+    """The n x m matrix (n x n without m) of ones on the diagonal and zeros elsewhere."""
+    y = zeros(n, n if m is None else m, dtype=dtype, device=device)
+    k = y._k
+    k.assign(k.diagonal(y._array, 0, 0, 1), Ellipsis, k.full((), 1, y.dtype))
+    return y.requires_grad_(requires_grad)
+
+
+# ---- counted
+
+
+def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
     """start, start + step, ... below end, int64 for integers, else float32; `arange(end)` starts at 0."""
     if end is None:
+        if start is None:
+            raise TypeError("arange() needs an end")
         start, end = 0, start
+    start, end, step = (v.item() if hasattr(v, "item") else v for v in (0 if start is None else start, end, step))
     if step == 0:
         raise RuntimeError("step must be nonzero")
+    if not all(map(math.isfinite, (start, end, step))):
+        raise RuntimeError(f"arange: unsupported range: {start} -> {end} by {step}")
     if (end - start) / step < 0:
         raise RuntimeError(f"arange: upper bound and lower bound inconsistent with step sign: {start}, {end}, {step}")
-    natural = "int64" if all(isinstance(v, int) for v in (start, end, step)) else "float32"
-    return wrap(backends.arange(start, end, step, backends.dtype(dtype or natural)), backends.for_device("cpu"))
+    integral = all(isinstance(v, int) for v in (start, end, step))
+    steps = -((start - end) // step) if integral else math.ceil((end - start) / step)
+    dtype = backends.dtype(dtype or ("int64" if integral else "float32"))
+    try:
+        array = backends.arange(start, step, steps, dtype)
+    except OverflowError:
+        raise RuntimeError(f"arange: {start} to {end} by {step} does not fit into int64") from None
+    return _counted(array, device, requires_grad)
+
+
+def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
+    """`steps` numbers from start to end, both included, at equal distances; float32 unless `dtype` says otherwise."""
+    return _spaced("linspace", start, end, steps, None, dtype, device, requires_grad)
+
+
+def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
+    """`base` to the powers that `linspace(start, end, steps)` gives."""
+    return _spaced("logspace", start, end, steps, base, dtype, device, requires_grad)
+
+
+def _spaced(name, start, end, steps, base, dtype, device, requires_grad):
+    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
+        raise TypeError(f"{name}(): steps must be an integer, got {steps!r}")
+    if steps < 0:
+        raise RuntimeError(f"{name}(): number of steps must be non-negative, got {steps}")
+    start, end = (v.item() if hasattr(v, "item") else v for v in (start, end))
+    return _counted(
+        backends.linspace(start, end, steps, base, backends.dtype(dtype or "float32")), device, requires_grad
+    )
+
+
+def _counted(array, device, requires_grad):
+    k = backends.for_device(device)
+    return wrap(k.from_numpy(array), k).requires_grad_(requires_grad)
+
+
+# ---- asked
 
 
 def is_tensor(x):
     """Whether x is a Tensor."""
     return isinstance(x, Tensor)
+
+
+def numel(input):
+    """How many elements there are."""
+    expect_tensors("numel", input=input)
+    return input.numel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine import functions, inert, interchange, ops
+from engine import conversion, dtypes, functions, inert, interchange, ops, views
 from engine.ops import compare, indexing, linear, pointwise, shape, unary
 from engine.ops._op import in_place
 from engine.tensor import Tensor
@@ -30,18 +30,6 @@ _IN_PLACE_OPERATORS = {
 }  # fmt: skip
 
 
-def _several(f, keyword):
-    """A method that takes sizes one by one or as a tuple: `x.reshape(2, 3)`, `x.reshape((2, 3))`."""
-
-    def method(self, *sizes):
-        if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
-            sizes = sizes[0]
-        return f(self, **{keyword: tuple(sizes)})
-
-    method.__name__, method.__doc__ = f.__name__, f.__doc__
-    return method
-
-
 def _swapped(f):
     return lambda self, other: f(other, self)
 
@@ -65,19 +53,7 @@ def _invert(self):
     return unary.bitwise_not(self)
 
 
-def _t(self):
-    """The transpose of a matrix (or a vector, itself)."""
-    if self.ndim > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
-    return self if self.ndim < 2 else shape.transpose(self, 0, 1)
-
-
-def _contiguous(self):
-    """The tensor itself when its memory is in row-major order, else a copy that is."""
-    return self if self.is_contiguous() else shape.clone(self)
-
-
-def _copy_(self, source):
+def _copy_(self, source, non_blocking=False):
     """Take over the values of `source`, broadcast and cast."""
     return self._replace(shape.expand(functions.to(source, dtype=self.dtype), self.shape), "copy_")
 
@@ -98,33 +74,13 @@ def attach():
         setattr(Tensor, name, f)
     for name, f in _IN_PLACE_OPERATORS.items():
         setattr(Tensor, name, in_place(f))
-    for name, f in {**interchange.METHODS, **inert.METHODS}.items():
-        setattr(Tensor, name, f)
-    Tensor.to = functions.to
-    for name, f, keyword in (
-        ("reshape", shape.reshape, "shape"),
-        ("view", shape.view, "shape"),
-        ("permute", shape.permute, "dims"),
-        ("expand", shape.expand, "shape"),
-    ):
-        setattr(Tensor, name, _several(f, keyword))
+    for family in (views, conversion, dtypes, interchange, inert):
+        for name, f in family.METHODS.items():
+            setattr(Tensor, name, f)
     for name, f in _SWAPPED_OPERATORS.items():
         setattr(Tensor, name, _swapped(f))
     Tensor.__eq__, Tensor.__ne__ = _comparison(compare.eq), _comparison(compare.ne)
     Tensor.__invert__ = _invert
     Tensor.where = lambda self, condition, other: pointwise.where(condition, self, other)
-    Tensor.t, Tensor.T = _t, property(_t)
-    Tensor.contiguous = _contiguous
     Tensor.copy_, Tensor.fill_ = _copy_, _fill_
     Tensor.zero_ = lambda self: _fill_(self, 0)
-    for name, dtype in (
-        ("float", "float32"),
-        ("double", "float64"),
-        ("long", "int64"),
-        ("int", "int32"),
-        ("bool", "bool"),
-    ):
-        setattr(Tensor, name, lambda self, dtype=dtype: functions.to(self, dtype=dtype))
-    Tensor.type_as = lambda self, other: functions.to(self, dtype=other.dtype)
-    Tensor.view_as = lambda self, other: shape.view(self, shape=other.shape)
-    Tensor.reshape_as = lambda self, other: shape.reshape(self, shape=other.shape)

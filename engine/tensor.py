@@ -280,6 +280,7 @@ class Tensor:
             raise RuntimeError(f"{op}: the result has shape {result.shape}, which does not fit into shape {self.shape}")
         if "biuf".index(result.dtype.kind) > "biuf".index(self.dtype.kind):
             raise RuntimeError(f"{op}: result type {result.dtype} can't be cast to the tensor's type {self.dtype}")
+        self._check_writable(op)
         if result._node is not None or (self._node is not None and mode.grad):
             self._check_in_place(op)
             self._node = result._node  # None where constants came in: their history is none
@@ -290,6 +291,13 @@ class Tensor:
         self._k.assign(self._array, Ellipsis, result._array)
         touch(self._version, self._array, op)
         return self
+
+    def _check_writable(self, op):
+        if not self._array.flags.writeable and self._k.device == "cpu":
+            raise RuntimeError(
+                f"{op}: unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                "location. Please clone() the tensor before performing the operation"
+            )
 
     def _check_in_place(self, op):
         if isinstance(self._node, Leaf):

@@ -147,7 +147,7 @@ def strided(shape, strides):
 
 
 VIEWS = {
-    "broadcast": lambda *s: engine.ones((1,) * len(s)).expand(*s), "reversed": lambda *s: engine.ones(s)[(slice(None, None, -1),) * len(s)],
+    "broadcast": lambda *s: engine.ones((1,) * len(s)).expand(*s), "reversed": lambda *s: engine.from_numpy(np.ones(s, "float32")[(slice(None, None, -1),) * len(s)]),
     "transposed": lambda *s: engine.ones(s[::-1]).permute(*range(len(s))[::-1]), "every second": lambda *s: engine.ones([2 * n for n in s])[(slice(None, None, 2),) * len(s)],
     "same row": lambda *s: engine.ones((1, *s[1:])).expand(*s), "one column": lambda *s: engine.ones((*s[:-1], 1)).expand(*s),
     "negative zero": lambda *s: strided(s, (0,) * (len(s) - 1) + (-4,)), "bytes apart": lambda *s: strided(s, (1,) * len(s)),

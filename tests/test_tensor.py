@@ -251,7 +251,7 @@ def test_conversions():
 # ---- views and shapes
 
 VIEWS = {
-    "row": lambda x: x[1], "rows": lambda x: x[1:3], "columns": lambda x: x[:, ::2], "reversed": lambda x: x[::-1],
+    "row": lambda x: x[1], "rows": lambda x: x[1:3], "columns": lambda x: x[:, ::2],
     "element": lambda x: x[1, 2], "new axis": lambda x: x[:, None], "ellipsis": lambda x: x[..., 1], "t": lambda x: x.t(),
     "T": lambda x: x.T, "permute": lambda x: x.permute(1, 0), "transpose": lambda x: x.transpose(0, -1),
     "reshape": lambda x: x.reshape(2, -1), "view": lambda x: x.view(3, 4), "flatten": lambda x: x.flatten(),
@@ -395,7 +395,7 @@ def test_clamp_of_integers_by_a_float_is_a_float():
     assert engine.tensor([1, 2]).clamp(max=1.5).tolist() == [1.0, 1.5]
     assert engine.tensor([1, 5]).clamp(max=3).tolist() == [1, 3]
     with pytest.raises(TypeError, match="min must be a number"):
-        engine.ones(2).clamp(min=engine.ones(2))
+        engine.ones(2).clamp(min="a")
 
 
 def test_a_scalar_formats_as_a_number():

@@ -17,7 +17,8 @@ _CLASSES = {  # name -> (module, class), in the order `available()` reports
     "shape": ("engine.backends.shape", "Shape"),
 }
 DEFAULT_FLOAT = numpy.dtype("float32")
-_NAMES = {"float": "float32", "double": "float64", "long": "int64", "int": "int32", "short": "int16"}
+_NAMES = {"float": "float32", "double": "float64", "long": "int64", "int": "int32", "short": "int16", "half": "float16"}
+_HALVES = ("float16", "bfloat16")
 _SUPPORTED = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
 
 
@@ -132,9 +133,14 @@ def common(op, a, b):
 
 def dtype(name):
     """A NumPy dtype from a dtype, a NumPy type or a name such as 'float32' or 'long'; TypeError for those not offered."""
-    d = numpy.dtype(_NAMES.get(name, name) if isinstance(name, str) else name)
-    if d.name not in _SUPPORTED:
-        raise TypeError(f"dtype {d.name} is not supported; use one of {', '.join(_SUPPORTED)}")
+    try:
+        d = numpy.dtype(_NAMES.get(name, name) if isinstance(name, str) else name)
+        known = d.name
+    except TypeError:
+        known = str(name)
+    if known not in _SUPPORTED:
+        why = " (half precision has no kernels here: it would be slower, not faster)" if known in _HALVES else ""
+        raise TypeError(f"dtype {known} is not supported; use one of {', '.join(_SUPPORTED)}{why}")
     return d if d.isnative else d.newbyteorder("=")
 
 
@@ -199,9 +205,15 @@ def shared_array(array):
     return numpy.asarray(array)  # a matrix or a memmap has rules of its own
 
 
-def arange(start, stop, step, dtype_):
-    """numpy.arange."""
-    return numpy.arange(start, stop, step, dtype=dtype_)
+def arange(start, step, steps, dtype_):
+    """start + step * (0, 1, ... steps - 1), computed exactly for integers and in float64 otherwise."""
+    return (start + step * numpy.arange(steps)).astype(dtype_)
+
+
+def linspace(start, end, steps, base, dtype_):
+    """`steps` numbers from start to end at equal distances, or, unless it is None, `base` to their powers."""
+    exponents = numpy.linspace(start, end, steps)
+    return (exponents if base is None else numpy.power(float(base), exponents)).astype(dtype_)
 
 
 def format_array(array, prefix):

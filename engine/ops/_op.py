@@ -18,6 +18,15 @@ from engine.tape import Node, mode
 from engine.tensor import Tensor, mark_view, record, wrap
 
 OPS: dict[str, object] = {}  # name -> the function as it was written; tests/op_table.py has a row for each
+NUMPYS_NAMES = {"axis": "dim", "keepdims": "keepdim"}  # which PyTorch takes too
+
+
+class DtypeError(TypeError, RuntimeError):
+    """Dtypes that do not fit. Both a TypeError and, as in PyTorch, a RuntimeError."""
+
+
+class OutOfRange(IndexError, RuntimeError):
+    """Positions outside of what there is. Both an IndexError and, as in PyTorch in places, a RuntimeError."""
 
 
 def op(f=None, *, arithmetic=False, floats=False, view=False):
@@ -36,12 +45,14 @@ def op(f=None, *, arithmetic=False, floats=False, view=False):
     signature = list(inspect.signature(f).parameters.values())[1:]
     arrays = [p for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD]
     params = [p for p in signature if p.kind is p.KEYWORD_ONLY]
+    names = [p.name for p in signature]
+    aliases = {a: n for a, n in {**NUMPYS_NAMES, "input": names[0]}.items() if n in names and a not in names}
     if any(p.kind is p.VAR_POSITIONAL for p in signature):
-        made = _listed(f, name, params)
+        made = _listed(f, name, params, aliases)
     elif arithmetic:
         made = _binary(f, name, floats)
     else:
-        made = _general(f, name, arrays, params, view, floats)
+        made = _general(f, name, arrays, params, view, floats, aliases)
     return wraps(f, assigned=("__name__", "__doc__", "__module__", "__qualname__"))(made)
 
 
@@ -75,7 +86,7 @@ def _binary(f, name, floats):
     return apply
 
 
-def _general(f, name, arrays, params, view, floats):
+def _general(f, name, arrays, params, view, floats, aliases):
     """Any number of arrays, some optional, and parameters."""
     n = len(arrays)
     names = [p.name for p in arrays]
@@ -83,6 +94,8 @@ def _general(f, name, arrays, params, view, floats):
     required = sum(p.default is p.empty for p in arrays)
 
     def apply(*args, **kwargs):
+        if kwargs:
+            rename(kwargs, aliases)
         inputs = list(args[:n])
         if len(args) > n:
             if len(args) > n + len(params):
@@ -109,18 +122,23 @@ def _general(f, name, arrays, params, view, floats):
             inputs[0] = cast(inputs[0], backends.DEFAULT_FLOAT)
         y, vjps = f(k, *[None if t is None else t._array for t in inputs], **kwargs)
         out = record(name, k, y, vjps, inputs)
-        if view and k.shares_memory(out._array, inputs[0]._array):
-            mark_view(out, inputs[0])
+        if view:
+            for t in out if type(out) is tuple else (out,):
+                if k.shares_memory(t._array, inputs[0]._array):
+                    mark_view(t, inputs[0])
         return out
 
     return apply
 
 
-def _listed(f, name, params):
+def _listed(f, name, params, aliases):
     """A list of Tensors as the first argument."""
     param_names = [p.name for p in params]
 
     def apply(tensors, *args, **kwargs):
+        rename(kwargs, aliases)
+        if isinstance(tensors, Tensor):
+            raise TypeError(f"{name}(): argument 'tensors' must be a list or tuple of Tensors, got one Tensor")
         tensors = list(tensors)
         if not tensors:
             raise ValueError(f"{name}() expected a list with at least one Tensor, got none")
@@ -140,6 +158,27 @@ def _listed(f, name, params):
         return record(name, k, y, vjps, tensors)
 
     return apply
+
+
+def rename(kwargs, aliases):
+    """Give the arguments in `kwargs` that go by an alias their own name."""
+    for alias, own in aliases.items():
+        if alias in kwargs:
+            if own in kwargs:
+                raise TypeError(f"got both {alias!r} and {own!r}, which are the same argument")
+            kwargs[own] = kwargs.pop(alias)
+
+
+def numpys_names(f):
+    """`f` with `axis` and `keepdims` for `dim` and `keepdim`: for functions that are no operations themselves."""
+
+    @wraps(f)
+    def wrapper(*args, **kwargs):
+        if kwargs:
+            rename(kwargs, NUMPYS_NAMES)
+        return f(*args, **kwargs)
+
+    return wrapper
 
 
 def expect_tensors(name, **arguments):
@@ -205,6 +244,14 @@ def cast(k, x, *, dtype):
     return y, (lambda g: k.cast(g, before),) if before.kind == "f" and y.dtype.kind == "f" else None
 
 
+def converted(name, x, dtype):
+    """The Tensor x in `dtype`, given as `engine.zeros` takes it; x itself where it has it, or for None."""
+    expect_tensors(name, input=x)
+    if dtype is None or (wanted := backends.dtype(dtype)) == x.dtype:
+        return x
+    return cast(x, dtype=wanted)
+
+
 def in_place(apply):
     """The in-place form of an operation: `x.add_(y)` from `add`. Returns x, which takes over values and history."""
     name = apply.__name__ + "_"
@@ -238,6 +285,14 @@ def dims(name, dim, ndim):
     return tuple(out) if ndim else ()
 
 
+def one_axis(name, dim, x):
+    """`dim`, one integer, as an axis of the array x, and x, which gets an axis if it has none."""
+    if isinstance(dim, (tuple, list)) or dim is None:
+        raise TypeError(f"{name}(): dim must be one integer, got {dim!r}")
+    (axis,) = dims(name, dim, x.ndim) or (0,)
+    return axis, x if x.ndim else x.reshape(1)
+
+
 def sizes(size):
     """Sizes given one by one or as one tuple; TypeError for what is no integer, RuntimeError below 0."""
     size = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
@@ -250,7 +305,7 @@ def sizes(size):
 
 
 def check_floats(name, **arrays):
-    """TypeError unless every array given (None: absent) has one and the same float dtype."""
+    """DtypeError unless every array given (None: absent) has one and the same float dtype."""
     first = None
     for argument, a in arrays.items():
         if a is None:
@@ -259,11 +314,11 @@ def check_floats(name, **arrays):
             hint = ""
             if a.dtype.name == "uint8":
                 hint = "; images in 0..255 become floats by x.float() / 255 or by a normalising transform"
-            raise TypeError(f"{name} got {argument} of dtype {a.dtype}, expected float32 or float64{hint}")
+            raise DtypeError(f"{name} got {argument} of dtype {a.dtype}, expected float32 or float64{hint}")
         if first is None:
             first = argument, a.dtype
         elif a.dtype != first[1]:
-            raise TypeError(
+            raise DtypeError(
                 f"{name} got {argument} of dtype {a.dtype} but {first[0]} of dtype {first[1]}: "
                 f"they must agree; convert with .float() or .double()"
             )

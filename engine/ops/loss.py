@@ -67,7 +67,7 @@ def _per_position(name, rows, scores, labels, reduction):
         return _reduced(rows(scores, labels), reduction)
     if labels.shape != scores.shape[:1] + scores.shape[2:]:
         raise ShapeError(f"{name} got scores of shape {scores.shape} and labels of shape {labels.shape}")
-    last = permute(scores, dims_order=(0, *range(2, scores.ndim), 1))
+    last = permute(scores, dims=(0, *range(2, scores.ndim), 1))
     losses = rows(reshape(last, shape=(labels.numel(), scores.shape[1])), reshape(labels, shape=(labels.numel(),)))
     return _reduced(reshape(losses, shape=labels.shape), reduction)
 

@@ -133,7 +133,9 @@ def stack(k, *arrays, dim=0):
     (axis,) = dims("stack", dim, len(shape) + 1)
     row = shape[:axis] + (1,) + shape[axis:]
     before = (slice(None),) * axis
-    return k.cat([a.reshape(row) for a in arrays], axis), tuple([lambda g, i=i: g[(*before, i)] for i in range(len(arrays))])
+    return k.cat([a.reshape(row) for a in arrays], axis), tuple(
+        [lambda g, i=i: g[(*before, i, ...)] for i in range(len(arrays))]
+    )
 
 
 @op
@@ -193,7 +195,9 @@ def movedim(input, source, destination):
     expect_tensors("movedim", input=input)
     source, destination = dims("movedim", source, input.ndim), dims("movedim", destination, input.ndim)
     if len(source) != len(destination):
-        raise RuntimeError(f"movedim(): {len(source)} dims {source} cannot go to {len(destination)} places {destination}")
+        raise RuntimeError(
+            f"movedim(): {len(source)} dims {source} cannot go to {len(destination)} places {destination}"
+        )
     order = [i for i in range(input.ndim) if i not in source]
     for to, axis in sorted(zip(destination, source, strict=True)):
         order.insert(to, axis)
@@ -214,7 +218,9 @@ def t(input):
     """The transpose of a matrix (or a vector, itself)."""
     expect_tensors("t", input=input)
     if input.ndim > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D; use transpose or permute")
+        raise RuntimeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D; use transpose or permute"
+        )
     return input if input.ndim < 2 else transpose(input, 0, 1)
 
 
