@@ -54,7 +54,8 @@ def _hooked(step):
     """`step` with the hooks of the optimiser before and after, noted for the schedules' warning."""
 
     @wraps(step)
-    def hooked(self, *args, **kwargs):
+    def hooked(*args, **kwargs):  # the optimiser comes first; hooks see it among the arguments, as PyTorch's do
+        self = args[0]
         if "_opt_called" in self.__dict__:  # a schedule watches
             self._opt_called = True
         for hook in tuple(self._pre_hooks.values()):
@@ -66,7 +67,7 @@ def _hooked(step):
                         f"but got {changed}"
                     )
                 args, kwargs = changed
-        out = step(self, *args, **kwargs)
+        out = step(*args, **kwargs)
         for hook in tuple(self._post_hooks.values()):
             hook(self, args, kwargs)
         return out
