@@ -69,14 +69,17 @@ class Hardsigmoid(_InPlace):
         return F.hardsigmoid(x, self.inplace)
 
     def extra_repr(self):
-        return ""  # as PyTorch's
+        return ""  # as PyTorch's, which keeps silent about `inplace`
 
 
-class Hardswish(Hardsigmoid):
+class Hardswish(_InPlace):
     """x * hardsigmoid(x) (Howard et al. 2019)."""
 
     def forward(self, x):
         return F.hardswish(x, self.inplace)
+
+    def extra_repr(self):
+        return ""
 
 
 class Hardtanh(_Activation):
@@ -133,20 +136,22 @@ class PReLU(_Activation):
         return F.prelu(x, self.weight)
 
 
-class ELU(_Activation):
-    """x above 0, alpha * (exp(x) - 1) below (Clevert et al. 2016)."""
-
+class _Alpha(_Activation):
     shown = ("alpha",)
 
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__()
         self.alpha, self.inplace = alpha, inplace
 
+
+class ELU(_Alpha):
+    """x above 0, alpha * (exp(x) - 1) below (Clevert et al. 2016)."""
+
     def forward(self, x):
         return F.elu(x, self.alpha, self.inplace)
 
 
-class CELU(ELU):
+class CELU(_Alpha):
     """x above 0, alpha * (exp(x / alpha) - 1) below (Barron 2017)."""
 
     def forward(self, x):
@@ -192,21 +197,23 @@ class Threshold(_Activation):
         return F.threshold(x, self.threshold, self.value, self.inplace)
 
 
-class Hardshrink(Module):
-    """x outside of -lambd..lambd, 0 within."""
-
+class _Shrink(Module):
     def __init__(self, lambd=0.5):
         super().__init__()
         self.lambd = lambd
-
-    def forward(self, x):
-        return F.hardshrink(x, self.lambd)
 
     def extra_repr(self):
         return str(self.lambd)
 
 
-class Softshrink(Hardshrink):
+class Hardshrink(_Shrink):
+    """x outside of -lambd..lambd, 0 within."""
+
+    def forward(self, x):
+        return F.hardshrink(x, self.lambd)
+
+
+class Softshrink(_Shrink):
     """x moved towards 0 by lambd, 0 within -lambd..lambd."""
 
     def forward(self, x):

@@ -252,8 +252,8 @@ def _cast_first(plain):
 @op
 def softmax(k, x, *, dim):
     """exp(x) / sum of exp(x) along `dim`, computed in `dtype` where one is given."""
-    _check_floats("softmax", x)
     axis = _axis("softmax", dim, x.ndim)
+    _check_floats("softmax", x)
     y = k.softmax(x, axis)
     return y, (lambda g: k.softmax_dx(g, y, axis),)
 
@@ -262,8 +262,8 @@ def softmax(k, x, *, dim):
 @op
 def log_softmax(k, x, *, dim):
     """log(softmax(x)) along `dim`, without overflow, computed in `dtype` where one is given."""
-    _check_floats("log_softmax", x)
     axis = _axis("log_softmax", dim, x.ndim)
+    _check_floats("log_softmax", x)
     y = k.log_softmax(x, axis)
     return y, (lambda g: k.log_softmax_dx(g, y, axis),)
 

@@ -83,7 +83,7 @@ class Activation:
 
     @quiet
     def elu_dx(self, g, a, alpha, scale, rate):
-        return self.xp.where(a > 0, g * scale, g * (self.xp.exp(a * rate) * (rate * alpha * scale)))
+        return self.xp.where(a <= 0, g * (self.xp.exp(a * rate) * (rate * alpha * scale)), g * scale)
 
     @quiet
     def softplus(self, a, beta, threshold):
