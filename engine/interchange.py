@@ -68,9 +68,13 @@ class _Producer:
 
     def __dlpack__(self, **wishes):
         capsule = self.source.__dlpack__(**wishes) if hasattr(self.source, "__dlpack__") else self.source
-        is_valid = ctypes.pythonapi.PyCapsule_IsValid
-        self.versioned = not is_valid(ctypes.py_object(capsule), b"dltensor")
+        self.versioned = not _is_capsule(capsule, b"dltensor")
         return capsule
+
+
+def _is_capsule(x, name):
+    """Whether x is a capsule of that name; a consumer renames the one it took."""
+    return bool(ctypes.pythonapi.PyCapsule_IsValid(ctypes.py_object(x), name))
 
 
 class _Writable:
@@ -89,8 +93,13 @@ def from_dlpack(ext_tensor, *, device=None, copy=None):
     """
     if isinstance(ext_tensor, Tensor):
         return ext_tensor.detach().clone() if copy else ext_tensor.detach()
-    if not hasattr(ext_tensor, "__dlpack__") and type(ext_tensor).__name__ != "PyCapsule":
-        raise TypeError(f"from_dlpack expects an object with __dlpack__ or a capsule, got {type(ext_tensor).__name__}")
+    if not hasattr(ext_tensor, "__dlpack__"):
+        if type(ext_tensor).__name__ != "PyCapsule":
+            raise TypeError(
+                f"from_dlpack expects an object with __dlpack__ or a capsule, got {type(ext_tensor).__name__}"
+            )
+        if not _is_capsule(ext_tensor, b"dltensor") and not _is_capsule(ext_tensor, b"dltensor_versioned"):
+            raise RuntimeError(f"from_dlpack: {ext_tensor!r} is no DLPack capsule, or one that was taken already")
     backends.for_device(device)
     producer = _Producer(ext_tensor)
     kind = int(producer.__dlpack_device__()[0])

@@ -38,6 +38,7 @@ def replacing(path):
             raise PermissionError(f"cannot save to {path}: folder {folder} is not writable; choose another")
         _remove_stale(folder, name)
         yield from _written_beside(path, folder, name)
+    _sync(folder)
 
 
 def atomic_write(path, data):
@@ -61,14 +62,18 @@ def _written_beside(path, folder, name):
         with suppress(FileNotFoundError):
             os.unlink(beside)
         raise
-    folder_handle = os.open(folder, os.O_RDONLY)
+
+
+def _sync(folder):
+    """Let the new name reach the disk too."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder_handle)
+        os.fsync(handle)
     except OSError as error:
         if error.errno != errno.EINVAL:  # a file system that has no such thing
             raise
     finally:
-        os.close(folder_handle)
+        os.close(handle)
 
 
 @contextmanager

@@ -34,6 +34,9 @@ def load_checkpoint(path, model=None, optimizer=None, scheduler=None, generator=
     saved = load(path)
     if not isinstance(saved, dict) or saved.get("format") != _FORMAT:
         raise FileFormatError(f"{path}: not a checkpoint of save_checkpoint(); engine.load reads what it holds")
+    for part, kind in (("epoch", object), ("extra", dict), ("generator", object)):
+        if part not in saved or not isinstance(saved[part], kind):
+            raise FileFormatError(f"{path}: the checkpoint lacks its {part}")
     given = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
     targets = [(name, x) for name, x in given.items() if x is not None]
     lacking = [name for name, _ in targets if name not in saved]

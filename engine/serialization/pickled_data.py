@@ -98,6 +98,7 @@ DATA: dict = {
     "collections OrderedDict": Function(_ordered_dict, (list,), 0),
     "__builtin__ set": _SET,
     "builtins set": _SET,
+    "__builtin__ bytes": Function(bytes, (), 0),  # no bytes at all, as protocol 2 writes them
     "_codecs encode": Function(_encode, (str, str), 2),
     "numpy ndarray": _ArrayType(),
     "numpy dtype": Function(_dtype, (_TEXT, int, int), 3),

@@ -49,8 +49,6 @@ def read(f, size: int) -> tuple[dict[str, numpy.ndarray], dict[str, str]]:
     """(arrays by name in the order of the header, metadata) of a file of `size` bytes, open at its beginning."""
     header, start = _header(f, size)
     metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise FileFormatError("its metadata is not a table of strings")
     entries = {name: _entry(name, entry) for name, entry in header.items()}
     _check_spans(entries, size - start)
     arrays: dict = dict.fromkeys(entries)
@@ -82,6 +80,9 @@ def _header(f, size):
         raise FileFormatError(f"not a valid safetensors file: its header is not readable JSON ({error})") from None
     if not isinstance(header, dict):
         raise FileFormatError(f"not a valid safetensors file: its header is a {type(header).__name__}, not an object")
+    metadata = header.get("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise FileFormatError("its metadata is not a table of strings")
     return header, 8 + length
 
 

@@ -161,7 +161,10 @@ def _byte_order(archive, name):
 
 
 def read_legacy(data: bytes):
-    """The object in a file of PyTorch's from before version 1.6: five pickles, then the storages one by one."""
+    """The object in a file of PyTorch's from before version 1.6: five pickles, then the storages one by one.
+
+    Storages are little-endian, whatever the third pickle says of the machine that wrote them.
+    """
     storages: dict[str, Storage] = {}
     left = len(data)
 
@@ -186,17 +189,16 @@ def read_legacy(data: bytes):
         raise FileFormatError(
             f"it starts like a file of PyTorch's, but of protocol {str(protocol)[:40]}, not {_PROTOCOL}"
         )
-    order = ">" if system.get("little_endian") is False else "<"
     result = machine.load(machine.position)
     keys = machine.load(machine.position)
     if type(keys) is not list or not all(type(k) is str for k in keys) or sorted(keys) != sorted(storages):
         raise FileFormatError("its list of storages is not that of the storages its Tensors lie in")
     for key in keys:
         storage = storages[key]
-        count = int.from_bytes(machine.take(8), "little" if order == "<" else "big")
+        count = machine.number("<q")
         if count != storage.array.size:
             raise FileFormatError(f"storage {key[:40]!r} has {count} elements, its Tensors expect {storage.array.size}")
-        storage.array[...] = elements(machine.take(count * itemsize(storage.kind)), storage.kind, order)
+        storage.array[...] = elements(machine.take(count * itemsize(storage.kind)), storage.kind)
     if machine.position != len(data):
         raise FileFormatError(f"{len(data) - machine.position} bytes follow its last storage")
     return result

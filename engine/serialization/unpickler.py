@@ -19,9 +19,11 @@ from collections.abc import Callable
 from engine.serialization.elements import FileFormatError
 
 MAX_DEPTH = 100
-_SLACK = 2**24  # bytes, and nodes of the result, that a pickle of any size may ask for
-_BUDGET = 64  # bytes of memory per byte of pickle
-_COSTS = {"]": 64, "}": 72, "\x8f": 224, "R": 600, "q": 100, "r": 100, "\x94": 100}  # bytes; other opcodes 40
+_BUDGET, _SLACK = 64, 2**22  # bytes of memory per byte of pickle, and beside
+_MOST_NODES = 2**20  # of the result, beside 16 per byte of pickle
+_COSTS = {  # bytes, that of checking included; other opcodes 40
+    "]": 320, "}": 330, "t": 320, "\x85": 320, "\x86": 320, "\x87": 320, "\x8f": 230, "R": 600, "q": 100, "r": 100, "\x94": 120,
+}  # fmt: skip
 _KEYS = (str, bytes, int, float, bool, type(None))  # what may be a key: nothing whose hash runs through a structure
 _MARK = object()
 
@@ -63,10 +65,15 @@ class Unpickler:
         self.data, self.globals, self.persistent, self.text = data, globals, persistent, text
         self.names = {id(value): name for name, value in globals.items()}
         self.budget = _BUDGET * len(data) + _SLACK
+        self.position = 0
+        self.stack: list = []
+        self.memo: dict = {}
 
     def load(self, position: int = 0):
         """The object that the pickle at `position` describes; `self.position` is then the end of the pickle."""
-        self.position, self.stack, self.memo = position, [], {}
+        self.position = position
+        self.stack.clear()
+        self.memo.clear()
         while True:
             code = chr(self.take(1)[0])
             self.budget -= _COSTS.get(code, 40)
@@ -78,10 +85,11 @@ class Unpickler:
             if run is None:
                 raise FileFormatError(f"its pickle has the opcode {_name(code)}, which writers of data do not use")
             run(self)
-        if len(self.stack) != 1:
-            raise FileFormatError(f"its pickle ends with {len(self.stack)} objects on the stack, expected one")
-        self.check_tree(self.stack[0])
-        return self.stack[0]
+        result = self.pop()
+        if self.stack:
+            raise FileFormatError(f"its pickle ends with {len(self.stack) + 1} objects on the stack, expected one")
+        self.check_tree(result)
+        return result
 
     # ---- reading
     def take(self, count):
@@ -189,7 +197,7 @@ class Unpickler:
         """Refuse cycles, depth, bare functions, and a result that is far larger than it looks."""
         known: dict = {}  # id -> (depth, size); None while what is below is being measured
         stack = [(root, False)]
-        most = _SLACK // 16 + 16 * len(self.data)
+        most = _MOST_NODES + 16 * len(self.data)
         while stack:
             x, measured = stack.pop()
             if isinstance(x, Part):
