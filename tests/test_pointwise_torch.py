@@ -307,6 +307,7 @@ def test_integers_are_compared_with_larger_ones_by_value():
     assert (engine.tensor([2**63 - 1]) < 2**63).tolist() == [True] and (
         engine.tensor([-(2**63)]) <= -(2**70)
     ).tolist() == [False]
+    assert (x < np.int64(300)).tolist() == [True, True]
     assert torch.tensor([200], dtype=torch.uint8).lt(300).tolist() == [False]
 
 

@@ -25,7 +25,7 @@ def _by_value(plain):
         try:
             return plain(input, other)
         except RuntimeError:
-            if not isinstance(other, int) or not isinstance(input, Tensor) or input.dtype.kind not in "iu":
+            if not isinstance(input, Tensor) or input.dtype.kind not in "iu" or isinstance(other, (Tensor, float)):
                 raise
             return plain(cast(input, dtype="float64"), float("inf") if other > 0 else -float("inf"))
 
