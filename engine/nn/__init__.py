@@ -1,6 +1,6 @@
 """Layers and losses under PyTorch's names; each file lists its own in `__all__`."""
 
-from engine.nn import functional, init
+from engine.nn import functional, init, utils
 from engine.nn.activation import *
 from engine.nn.container import *
 from engine.nn.conv import *

@@ -13,6 +13,7 @@ from engine.backends.reference.arrays import Arrays
 from engine.backends.reference.convolution import Convolution
 from engine.backends.reference.images import Images
 from engine.backends.reference.indexing import Indexing
+from engine.backends.reference.initial import Initial
 from engine.backends.reference.loss import Losses
 from engine.backends.reference.norm import Normalisation
 from engine.backends.reference.optim import Updates
@@ -42,6 +43,7 @@ class Reference(
     Losses,
     Updates,
     Draws,
+    Initial,
     Images,
 ):
     """Every kernel over `self.xp`."""
