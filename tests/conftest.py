@@ -32,6 +32,12 @@ def fashion_mnist_root(data_root) -> Path:
     return _existing(data_root / "fashion-mnist")
 
 
+@pytest.fixture(scope="session")
+def cifar10_root(data_root) -> Path:
+    """The folder of the six packed CIFAR-10 batches, read in place."""
+    return _existing(data_root / "cifar-10")
+
+
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data files at {folder}; ENGINE_DATA names another place for the data sets")

@@ -51,6 +51,7 @@ MAY_IMPORT = {
     "engine.utils": "engine engine.utils",
     "engine.utils.data": "engine engine.utils engine.generator engine.backends engine.tape engine_ext",
     "engine.vision": "engine engine.vision engine.nn engine.ops engine.utils engine.generator numpy",
+    "engine.vision.datasets": "engine engine.vision engine.ops engine.utils engine.serialization numpy tqdm",
     "engine.viz": "engine engine.nn engine.ops matplotlib",
     "engine.ops": "engine.ops engine.geometry engine.tape engine.tensor engine.functions",  # kernels arrive as `k`
     "engine.ops._op": "engine.tape engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing

@@ -21,11 +21,11 @@ class Digits(ImageDataset):
 
     mean, std = (0.3058,), (0.3764,)
 
-    def __init__(self, train: bool = True, transform=None, batch_transform=None):
+    def __init__(self, train: bool = True, transform=None, target_transform=None):
         with np.load(FILE, allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
         chosen = split(labels)[0 if train else 1]
-        super().__init__(enlarge(images[chosen]), labels[chosen].astype(np.int64), transform, batch_transform)
+        super().__init__(enlarge(images[chosen]), labels[chosen].astype(np.int64), transform, target_transform)
         self.train = train
 
 

@@ -7,20 +7,17 @@ it is compared with the file's own size, so a damaged or hostile file costs an e
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 import struct
-import zlib
 
 import numpy as np
 
+from engine.vision.datasets.packed import MAX_INFLATION, advice, read_into, unpacked
+
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 UINT8 = 0x08
-GZIP_MAGIC = b"\x1f\x8b"
 
-# Deflate cannot expand beyond 1032:1, so a header that claims more than that is lying.
-MAX_INFLATION = 1032
 # A small gzip file may still unpack to gigabytes of zeros; real sets of this format are far below.
 MAX_UNPACKED_BYTES = 2**30
 MAX_ELEMENTS = 2**62
@@ -34,16 +31,8 @@ def read_idx(path, ndim: int | None = None, kind: int | None = None) -> np.ndarr
     the file is truncated, corrupt, too long or of another kind; OSError when it cannot be read.
     """
     path = os.fspath(path)
-    with open(path, "rb") as raw:
-        size = os.fstat(raw.fileno()).st_size
-        packed = raw.peek(2)[:2] == GZIP_MAGIC  # some browsers unpack a .gz and keep its name
-        if not packed:
-            return _read(raw, path, size, packed, ndim, kind)
-        try:
-            with gzip.open(raw) as file:
-                return _read(file, path, size, packed, ndim, kind)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(f"{path}: corrupt or truncated gzip data ({error}); fetch the file again") from error
+    with unpacked(path) as (file, size, packed):
+        return _read(file, path, size, packed, ndim, kind)
 
 
 def _read(file, path: str, size: int, packed: bool, ndim: int | None, kind: int | None) -> np.ndarray:
@@ -52,7 +41,7 @@ def _read(file, path: str, size: int, packed: bool, ndim: int | None, kind: int 
     expected = header_bytes + data_bytes
     claim = f"{path}: the header announces {_sizes(shape)} elements of {dtype.itemsize} bytes, {expected} bytes in all"
     if not packed and expected != size:
-        raise ValueError(f"{claim}, but the file has {size} bytes; {_advice(size, expected)}")
+        raise ValueError(f"{claim}, but the file has {size} bytes; {advice(size, expected)}")
     if math.prod(max(n, 1) for n in shape) > MAX_ELEMENTS:  # even 0 x 2**32 x 2**32 is no shape
         raise ValueError(f"{claim}, sizes beyond any array; fetch the file again")
     if packed and expected > size * MAX_INFLATION:
@@ -61,11 +50,11 @@ def _read(file, path: str, size: int, packed: bool, ndim: int | None, kind: int 
         raise ValueError(f"{claim}, but at most {MAX_UNPACKED_BYTES} bytes are unpacked from a gzip file")
 
     data = np.empty(data_bytes, np.uint8)
-    got = _read_into(file, data)
+    got = read_into(file, data)
     if got < data_bytes:
-        raise ValueError(f"{claim}, but it ends after {header_bytes + got} bytes; {_advice(got, data_bytes)}")
+        raise ValueError(f"{claim}, but it ends after {header_bytes + got} bytes; {advice(got, data_bytes)}")
     if file.read(1):  # reaching the end also makes gzip compare its checksum
-        raise ValueError(f"{claim}, but more data follows; {_advice(1, 0)}")
+        raise ValueError(f"{claim}, but more data follows; {advice(1, 0)}")
     return data.view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
@@ -92,26 +81,9 @@ def _read_header(file, path: str, ndim: int | None, kind: int | None):
     return struct.unpack(f">{magic[3]}I", sizes), np.dtype(TYPES[magic[2]]), 4 + len(sizes)
 
 
-def _read_into(file, data: np.ndarray) -> int:
-    """Fill `data` from `file`; the number of bytes there were."""
-    view, got = data.data, 0
-    while got < len(view):
-        count = file.readinto(view[got : got + 2**20])
-        if not count:
-            break
-        got += count
-    return got
-
-
 def _magic(kind: int, ndim: int) -> str:
     return f"0x{kind << 8 | ndim:08x} ({np.dtype(TYPES[kind]).name}, {ndim}-dimensional)"
 
 
 def _sizes(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _advice(got: int, expected: int) -> str:
-    if got < expected:
-        return "it is truncated, fetch it again"
-    return "it has trailing data or a wrong header, fetch it again"

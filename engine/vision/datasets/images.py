@@ -1,56 +1,93 @@
-"""ImageDataset: labelled images held in memory as bytes, normalised batch by batch."""
+"""ImageDataset: labelled images held in memory as bytes, made into batches with one call where the transform can."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import engine
 from engine.ops.augment import normalize_images
-from engine.utils.data import Dataset
+from engine.utils.data import Dataset, default_collate
+from engine.vision.pillow import pillow
+from engine.vision.transforms import whole_batch
+from engine.vision.transforms.functional import to_pil_image
 
 
 class ImageDataset(Dataset):
     """Images `data` (uint8 Tensor [N, H, W] or [N, C, H, W]) with class numbers `targets` (int64 [N]).
 
-    Without a transform a sample is `(image, label)`: float32 Tensor [C, H, W], `(v / 255 - mean) / std`
-    per channel, and an int; a DataLoader then fetches a batch, float32 [B, C, H, W] and int64 [B], with
-    one call; `batch_transform` maps the images of such a batch to what is returned (augmentation).
-    With a `transform` samples are read one by one, and it receives the raw uint8 Tensor [C, H, W] of each.
+    Without a transform a sample is `(image, label)`: float32 Tensor [C, H, W], `(v / 255 - mean) / std` per channel of
+    the data set's own statistics, and an int. (torchvision gives the raw PIL image there.)
+    A `transform` receives a PIL image as in torchvision, without Pillow a uint8 Tensor [C, H, W]; `target_transform`
+    receives the label. A DataLoader without a `collate_fn` fetches batches whole, [B, C, H, W] and [B], when the
+    transform is absent or one of `engine.vision.transforms` that works on batches; it then sees the bytes themselves,
+    and every image of the batch has draws of its own.
     """
 
-    classes: tuple[str, ...] = tuple("0123456789")
+    classes: list[str] = list("0123456789")
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
-    def __init__(self, images, labels, transform=None, batch_transform=None):
-        if transform is not None and batch_transform is not None:
-            raise ValueError(f"{type(self).__name__}: give either transform or batch_transform")
-        self.data = engine.from_numpy(images)
-        self.targets = engine.from_numpy(labels)
-        self.transform = transform
-        if transform is None:
-            self.get_batch = self._get_batch
-        self.batch_transform = batch_transform
+    def __init__(self, images, labels, transform=None, target_transform=None):
+        self.data = engine.as_tensor(images)
+        self.targets = engine.as_tensor(labels)
+        self.transform, self.target_transform = transform, target_transform
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        """The number of each class by its name."""
+        return {name: number for number, name in enumerate(self.classes)}
+
+    def images(self):
+        """All images as a uint8 Tensor [N, H, W] or [N, C, H, W] over the memory of `data`."""
+        return self.data
 
     def __len__(self) -> int:
-        return self.data.shape[0]
+        return len(self.data)
 
     def __getitem__(self, index):
         count = len(self)
         if not -count <= index < count:
             raise IndexError(f"{type(self).__name__}: sample {index} is out of range for {count} samples")
-        label = int(self.targets[index].item())
+        label = int(self.targets[index])
+        if self.target_transform is not None:
+            label = self.target_transform(label)
         if self.transform is None:
-            return self._normalized(engine.tensor([index % count], dtype=engine.int64))[0], label
-        image = self.data[index]
-        return self.transform(image.unsqueeze(0) if len(image.shape) == 2 else image), label
+            return self._normalized(engine.tensor([index % count]))[0], label
+        image = self.images()[index]
+        return self.transform(picture(image.unsqueeze(0) if image.ndim == 2 else image)), label
 
-    def _get_batch(self, indices):
-        images = self._normalized(indices)
-        if self.batch_transform is not None:
-            images = self.batch_transform(images)
-        return images, self.targets[indices]
+    @property
+    def get_batch(self):
+        """`get_batch(indices)`: the batch [images, labels] at an int64 Tensor [B]; None when the transform needs single
+        images."""
+        if self.transform is None:
+            return lambda indices: [self._normalized(indices), self._labels(indices)]
+        transform = whole_batch(self.transform)
+        return transform and (lambda indices: [transform(self.images(), indices), self._labels(indices)])
 
     def _normalized(self, indices):
-        return normalize_images(self.data, indices, mean=self.mean, std=self.std)
+        return normalize_images(self.images(), indices, mean=self.mean, std=self.std)
+
+    def _labels(self, indices):
+        if self.target_transform is not None:
+            return default_collate([self.target_transform(int(self.targets[i])) for i in indices.tolist()])
+        if isinstance(self.targets, engine.Tensor):
+            return self.targets[indices]
+        return engine.tensor([self.targets[i] for i in indices.tolist()])
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self)} images of {tuple(self.data.shape[1:])}, {len(self.classes)} classes)"
+        return f"{type(self).__name__}({len(self)} images of {tuple(self.images().shape[1:])}, {len(self.classes)} classes)"
+
+
+def picture(image):
+    """A uint8 Tensor [C, H, W] as a PIL image, or as it is where Pillow is not installed."""
+    return to_pil_image(image) if _has_pillow() else image
+
+
+@cache
+def _has_pillow() -> bool:
+    try:
+        pillow()
+    except ImportError:
+        return False
+    return True
