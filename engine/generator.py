@@ -43,11 +43,11 @@ class Generator:
 
     def manual_seed(self, seed):
         """Start the stream of `seed` (an integer, negative ones modulo 2**64) from its beginning; returns self."""
-        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-            raise TypeError(f"manual_seed expects an integer, got {seed!r}")
+        if not hasattr(seed, "__index__"):
+            raise RuntimeError(f"manual_seed expected an integer, but got {seed!r}")
         seed = seed.__index__()
         if not -(2**63) <= seed < 2**64:
-            raise RuntimeError(f"manual_seed expects a seed of 64 bits, from -2**63 to 2**64 - 1, got {seed}")
+            raise ValueError(f"manual_seed expects a seed of 64 bits, from -2**63 to 2**64 - 1, got {seed}")
         with self._lock:
             self.seed_value, self.taken = seed % 2**64, 0
         return self
@@ -126,6 +126,8 @@ _scope = _Scope()
 
 def chosen(generator=None):
     """The generator to draw from: the one given, else the one of the thread's `drawing_from`, else the default."""
+    if generator is not None and not isinstance(generator, Generator):
+        raise TypeError(f"generator must be an engine.Generator or None, got {type(generator).__name__}")
     return generator or _scope.generator or default_generator
 
 

@@ -1,19 +1,17 @@
 """The kernel table for Cython: K points at the chosen one. Signatures as in kernels.def."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "kernels.h" nogil:
     ctypedef struct Pool2d:
         int64_t n, c, h, w, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, oh, ow, count_pad "include", divisor
 
-    ctypedef struct SgdStep:
-        float lr, momentum, dampening, weight_decay
-        int nesterov, maximize, first
+    ctypedef struct Update:
+        float lr, sign, decay, keep, keep1, fresh1, keep2, fresh2, eps, size1, size2, scale
+        int first, nesterov
 
-    ctypedef struct AdamStep:
-        float keep, weight_decay, fresh1, beta2, fresh2, step_size, scale, eps
-        int maximize
+    ctypedef void (*update_step)(int64_t n, float *p, const float *g, float **state, const Update *u) noexcept nogil
 
     ctypedef struct Conv2d:
         int64_t n, c, h, w, o, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, uh, uw, oh, ow
@@ -119,14 +117,35 @@ cdef extern from "kernels.h" nogil:
         void (*cross_entropy_dx_rows)(int64_t rows, int64_t n, const float *g, const float *p, const int64_t *labels,
             float *dx) noexcept nogil
         # optim.c
-        void (*sgd_step)(int64_t n, float *p, const float *g, float *buf, const SgdStep *s) noexcept nogil
-        void (*adam_step)(int64_t n, float *p, const float *g, float *m, float *v, const AdamStep *s) noexcept nogil
+        update_step sgd_step
+        update_step adam_step
+        update_step nadam_step
+        update_step radam_step
+        update_step adamax_step
+        update_step rmsprop_step
+        update_step adagrad_step
+        update_step adadelta_step
+        update_step lion_step
         # augment.c
         void (*augment_plane)(int64_t h, int64_t w, const uint8_t *x, int64_t top, int64_t left, int flip, int64_t oh,
             int64_t ow, float fill, float scale, float shift, float *y) noexcept nogil
         void (*erase_plane)(int64_t oh, int64_t ow, int64_t row, int64_t column, int64_t h, int64_t w, float value,
             float *y) noexcept nogil
         int64_t (*bad_index)(int64_t n, int64_t count, const int64_t *indices) noexcept nogil
+        # random.c
+        void (*random_words)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, uint32_t *y) noexcept nogil
+        void (*uniform_f32)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, float low, float width,
+            float top, float *y) noexcept nogil
+        void (*uniform_f64)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, double low, double width,
+            double top, double *y) noexcept nogil
+        void (*normal_f32)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, double mean, double std,
+            float *y) noexcept nogil
+        void (*normal_f64)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, double mean, double std,
+            double *y) noexcept nogil
+        void (*integers)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, uint64_t low, uint64_t range,
+            int64_t *y) noexcept nogil
+        void (*dropout)(uint64_t seed, uint64_t stream, int64_t first, int64_t n, uint32_t threshold, float scale,
+            const float *x, float *y) noexcept nogil
 
     int isa_count()
     const KernelTable *isa_table(int index)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from engine.backends import convolution
 from engine.backends.reference import Reference
-from engine_ext import augment, conv, dispatch, gemm, loss, memory, norm, optim, pointwise, pool
+from engine_ext import augment, conv, dispatch, gemm, loss, memory, norm, optim, pointwise, pool, random
 from engine_ext import unfold as patches
 
 
@@ -82,7 +82,21 @@ class CPU(Reference):
 
     sgd = native(optim.sgd)
     adam = native(optim.adam)
+    amsgrad = native(optim.amsgrad)
+    nadam = native(optim.nadam)
+    radam = native(optim.radam)
+    adamax = native(optim.adamax)
+    rmsprop = native(optim.rmsprop)
+    adagrad = native(optim.adagrad)
+    adadelta = native(optim.adadelta)
+    lion = native(optim.lion)
     augment = native(augment.augment)
+
+    random_words = native(random.random_words)
+    uniform = native(random.uniform)
+    normal = native(random.normal)
+    integers = native(random.integers)
+    dropout = native(random.dropout)
 
     def copy(self, a):
         """A contiguous copy in pooled memory."""

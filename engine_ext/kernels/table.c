@@ -13,6 +13,7 @@
 #include "loss.c"
 #include "optim.c"
 #include "augment.c"
+#include "random.c"
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
