@@ -54,6 +54,7 @@ from engine.ops.reduce import *
 from engine.ops.resize import *
 from engine.ops.scan import *
 from engine.ops.shape import *
+from engine.ops.similarity import *
 from engine.ops.sorting import *
 from engine.ops.unary import *
 from engine.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled

@@ -189,6 +189,15 @@ def test_every_kernel_that_is_named_exists(path):
     assert not missing, f"Reference does not define {missing}"
 
 
+def test_no_kernel_of_the_reference_is_defined_twice():
+    owners = {}
+    for mixin in Reference.__mro__[:-1]:
+        for name in vars(mixin):
+            if not name.startswith("__"):
+                owners.setdefault(name, []).append(mixin.__name__)
+    assert not {name: where for name, where in owners.items() if len(where) > 1}
+
+
 def natives():
     cpu = pytest.importorskip("engine.backends.cpu", exc_type=ImportError)
     return {name: value for name, value in vars(cpu.CPU).items() if isinstance(value, cpu.native)}

@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import NoReturn
 
-from engine.cli import info, train
+from engine.cli import evaluate, info, predict, summary, train
 from engine.cli.command import Command, CommandError
 
-COMMANDS: list[Command] = [train.COMMAND, info.COMMAND]
+COMMANDS: list[Command] = [train.COMMAND, evaluate.COMMAND, predict.COMMAND, summary.COMMAND, info.COMMAND]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -34,12 +34,12 @@ class Epoch:
         )
 
 
-def fit(model, loader, test_loader, criterion, optimizer, schedule, options) -> Iterator[Epoch]:
-    """Train for `options.epochs` epochs on `options.device`; yields each Epoch when it is over.
+def fit(model, loader, test_loader, criterion, optimizer, schedule, options, done=0) -> Iterator[Epoch]:
+    """Train on `options.device` until `options.epochs` epochs are over, `done` of which were before; yields each Epoch.
 
     `schedule` advances once per batch. Raises Diverged when the mean loss of an epoch is not finite.
     """
-    for number in range(1, options.epochs + 1):
+    for number in range(done + 1, options.epochs + 1):
         start = time.perf_counter()
         loss, train_accuracy = _train_epoch(
             model, _bar(loader, number, options.epochs), criterion, optimizer, schedule, options.device

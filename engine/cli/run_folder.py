@@ -7,29 +7,32 @@ import itertools
 import os
 from dataclasses import asdict, fields
 
-import engine
 from engine.cli.command import CommandError
 from engine.cli.fit import Epoch
 
 
 class RunFolder:
-    """A folder that belongs to this run alone: nothing saved before is ever written over.
+    """A folder that belongs to this run alone: nothing that another run saved is ever written over.
 
     `say` prints and logs; `add_epoch` extends the curve; both reach the disk at once, so that a run
     that is cut short leaves a readable folder. Use it as a context manager.
     """
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, epochs: tuple[Epoch, ...] = ()):
         self.path = path
         self.model = os.path.join(path, "model.safetensors")
+        self.checkpoint = os.path.join(path, "checkpoint.safetensors")
         self.curve_csv = os.path.join(path, "curve.csv")
         self.curve_png = os.path.join(path, "curve.png")
         self.log = os.path.join(path, "log.txt")
         self.epochs: list[Epoch] = []
-        self._log = open(self.log, "x", encoding="utf-8")
-        self._csv = open(self.curve_csv, "x", encoding="utf-8", newline="")
+        resumed = os.path.exists(self.checkpoint)
+        self._log = open(self.log, "a" if resumed else "x", encoding="utf-8")
+        self._csv = open(self.curve_csv, "w" if resumed else "x", encoding="utf-8", newline="")
         self._rows = csv.DictWriter(self._csv, [field.name for field in fields(Epoch)])
         self._rows.writeheader()
+        for epoch in epochs:  # of the checkpoint: a run that was killed may have written more
+            self.add_epoch(epoch)
 
     @classmethod
     def claim(cls, path: str) -> RunFolder:
@@ -70,10 +73,6 @@ class RunFolder:
         self.epochs.append(epoch)
         self._rows.writerow(asdict(epoch))
         self._csv.flush()
-
-    def save_model(self, model) -> None:
-        """Replace the saved weights, all at once or not at all."""
-        engine.save(model.state_dict(), self.model)
 
     def draw_curve(self) -> None:
         """Draw loss and accuracy to curve.png, or say in a line why not."""

@@ -4,64 +4,37 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict
 
 import engine
-from engine import nn, optim
+from engine import nn
+from engine.cli import recipes, trained
 from engine.cli.command import Command, CommandError, positive_float, positive_int
-from engine.cli.fit import Diverged, fit
+from engine.cli.fit import Diverged, Epoch, fit
+from engine.cli.recipes import OPTIMIZERS, RECIPES, SCHEDULES
 from engine.cli.run_folder import RunFolder
 from engine.utils.data import DataLoader
-from engine.vision import datasets
 from engine.vision.models import MODELS
-from engine.vision.transforms import RandomCrop
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """The defaults for one data set, and the arguments its network is built with."""
-
-    image_size: int
-    model: str
-    epochs: int
-    batch_size: int
-    optimizer: str
-    shift: int = 0  # training images move by up to so many pixels, a new draw for each batch
-
-
-RECIPES = {
-    "digits": Recipe(image_size=32, model="lenet5", epochs=30, batch_size=32, optimizer="adam", shift=2),
-    "mnist": Recipe(image_size=28, model="lenet5", epochs=6, batch_size=64, optimizer="adam"),
-    "fashion-mnist": Recipe(image_size=28, model="mnistnet", epochs=6, batch_size=64, optimizer="adam"),
-}
-DATASETS: dict[str, Any] = {
-    "digits": datasets.Digits,
-    "mnist": datasets.MNIST,
-    "fashion-mnist": datasets.FashionMNIST,
-}
-
-OPTIMIZERS = {  # name -> (default learning rate, constructor)
-    "sgd": (0.05, lambda parameters, lr: optim.SGD(parameters, lr=lr, momentum=0.9, weight_decay=5e-4)),
-    "adam": (0.002, lambda parameters, lr: optim.Adam(parameters, lr=lr)),
-}
+KEPT = ("dataset", "model", "epochs", "batch_size", "optimizer", "lr", "seed")  # the options that make a run what it is
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `train`; what is not given comes from the data set's recipe."""
     add = parser.add_argument
-    add("dataset", choices=RECIPES, help="digits comes with the package, the others are read from --root")
-    add("--root", help="folder of the data files, flat or as torchvision lays them out (default: data)")
-    add("--model", choices=MODELS, help=_default("model"))
+    add("dataset", nargs="?", choices=RECIPES, help="digits comes with the package, the others are read from --root")
+    recipes.add_root(parser)
+    add("--model", choices=MODELS, metavar="NAME", help=", ".join(MODELS) + " " + _default("model"))
     add("--epochs", type=positive_int, metavar="N", help=_default("epochs"))
     add("--batch-size", type=positive_int, metavar="N", help=_default("batch_size"))
-    rates = ", ".join(f"{rate} for {name}" for name, (rate, _) in OPTIMIZERS.items())
-    add("--lr", type=positive_float, metavar="X", help=f"first rate, then a cosine to 0 (default: {rates})")
+    add("--lr", type=positive_float, metavar="X", help="highest rate of the schedule " + _default("lr"))
     add("--optimizer", choices=OPTIMIZERS, help=_default("optimizer"))
-    add("--seed", type=int, default=0, metavar="N", help="for weights, shuffling and dropout (default: 0)")
+    add("--seed", type=int, metavar="N", help="for weights, shuffling, augmentation and dropout (default: 0)")
     add("--threads", type=positive_int, metavar="N", help="(default: the CPUs this process may use)")
+    add("--workers", type=int, default=0, metavar="N", help="threads that prepare batches ahead (default: 0)")
     add("--device", default="cpu", metavar="NAME", help="where to compute (default: cpu)")
     add("--out", metavar="DIR", help="folder for model, curve and log (default: runs/<dataset>-<model>)")
+    add("--resume", metavar="DIR", help="go on with the run in this folder, from its last whole epoch")
 
 
 def _default(field: str) -> str:
@@ -73,46 +46,113 @@ def _default(field: str) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Train, save, and say where everything lies."""
+    before = _resumed(options) if options.resume else {}
+    if options.dataset is None:
+        raise CommandError(f"name a data set, one of {', '.join(RECIPES)}")
     recipe = RECIPES[options.dataset]
-    options.model = options.model or recipe.model
-    options.epochs = options.epochs or recipe.epochs
-    options.batch_size = options.batch_size or recipe.batch_size
-    options.optimizer = options.optimizer or recipe.optimizer
-    rate, make_optimizer = OPTIMIZERS[options.optimizer]
-    options.lr = options.lr or rate
-
+    for name in ("model", "epochs", "batch_size", "optimizer", "lr"):
+        if getattr(options, name) is None:
+            setattr(options, name, getattr(recipe, name))
+    options.seed = options.seed or 0
     _set_threads(options.threads)
     engine.manual_seed(options.seed)
-    model = _place(MODELS[options.model](image_size=recipe.image_size), options.device)
-    train_set, test_set = _load(options)
-    loader = DataLoader(
-        train_set,
-        batch_size=options.batch_size,
-        shuffle=True,
-        generator=engine.Generator().manual_seed(options.seed),
+    parts = _Parts(options, recipe)
+    done = parts.restore(before["path"]) if before else 0
+    folder = (
+        RunFolder(options.resume, tuple(Epoch(**e) for e in before["epochs"]))
+        if before
+        else RunFolder.claim(options.out or os.path.join("runs", f"{options.dataset}-{options.model}"))
     )
-    test_loader = DataLoader(test_set, batch_size=1000)
-    optimizer = make_optimizer(model.parameters(), options.lr)
-    schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=options.epochs * len(loader))
-
-    folder = RunFolder.claim(options.out or os.path.join("runs", f"{options.dataset}-{options.model}"))
     with folder:
-        folder.say(_headline(options, train_set, test_set))
-        return _train(folder, model, loader, test_loader, optimizer, schedule, options)
+        folder.say(parts.headline() if not before else f"resumed after epoch {done} of {options.epochs}")
+        return _train(folder, parts, options, done)
 
 
-def _train(folder, model, loader, test_loader, optimizer, schedule, options) -> int:
+class _Parts:
+    """What a run is made of."""
+
+    def __init__(self, options, recipe):
+        self.options = options
+        self.model = _place(recipes.build(options.model, recipe), options.device)
+        self.train_set = recipes.load(options.dataset, options.root, train=True)
+        self.test_set = recipes.load(options.dataset, options.root, train=False)
+        self.draws = engine.Generator().manual_seed(options.seed)
+        self.loader = DataLoader(
+            self.train_set, options.batch_size, shuffle=True, generator=self.draws, num_workers=options.workers
+        )
+        self.test_loader = DataLoader(self.test_set, batch_size=1000)
+        self.optimizer = OPTIMIZERS[options.optimizer](self.model.parameters(), options.lr, recipe.weight_decay)
+        self.schedule = SCHEDULES[recipe.schedule](self.optimizer, options.epochs * len(self.loader))
+        self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+
+    def checkpoint(self, folder: RunFolder) -> None:
+        """Save everything that `--resume` needs, after the last epoch of the folder."""
+        engine.save_checkpoint(
+            folder.checkpoint, self.model, self.optimizer, self.schedule, epoch=folder.epochs[-1].number,
+            draws=self.draws.get_state(), epochs=[asdict(e) for e in folder.epochs],
+            options={name: getattr(self.options, name) for name in KEPT},
+        )  # fmt: skip
+
+    def restore(self, path: str) -> int:
+        """The state of a checkpoint; the number of epochs it was saved after."""
+        saved = engine.load_checkpoint(path, self.model, self.optimizer, self.schedule)
+        self.draws.set_state(saved["draws"])
+        return saved["epoch"]
+
+    def headline(self) -> str:
+        o = self.options
+        return (
+            f"{o.model} on {o.dataset}: {len(self.train_set)} training and {len(self.test_set)} test images; "
+            f"{o.epochs} epochs, batch size {o.batch_size}, {o.optimizer} lr {o.lr:g}, "
+            f"seed {o.seed}, threads {engine.get_num_threads()}, device {o.device}"
+        )
+
+
+def _resumed(options: argparse.Namespace) -> dict:
+    """What the checkpoint of `--resume` holds beside states; sets the options of that run."""
+    path = os.path.join(options.resume, "checkpoint.safetensors")
+    given = [name for name in KEPT if getattr(options, name) is not None]
+    if given or options.out:
+        raise CommandError(f"--resume goes on with the run's own options; leave out {', '.join(given or ['--out'])}")
+    try:
+        saved = engine.load_checkpoint(path)
+    except FileNotFoundError as error:
+        raise CommandError(f"--resume: {options.resume} holds no checkpoint of a whole epoch") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CommandError(f"--resume: {error}") from error
+    if not isinstance(saved.get("options"), dict) or not set(KEPT) <= set(saved["options"]):
+        raise CommandError(f"--resume: {path} was not written by `train`")
+    for name in KEPT:
+        setattr(options, name, saved["options"][name])
+    return {"path": path, "epochs": saved["epochs"]}
+
+
+def _train(folder: RunFolder, parts: _Parts, options: argparse.Namespace, done: int) -> int:
     """Fit epoch by epoch, saving after each; the exit code."""
+
+    def save():
+        trained.save(parts.model, folder.model, options.model, options.dataset)
+
     code = 0
     try:
-        steps = fit(model, loader, test_loader, nn.CrossEntropyLoss(), optimizer, schedule, options)
+        steps = fit(
+            parts.model,
+            parts.loader,
+            parts.test_loader,
+            parts.criterion,
+            parts.optimizer,
+            parts.schedule,
+            options,
+            done,
+        )
         for epoch in steps:
             folder.say(epoch.line(options.epochs))
             folder.add_epoch(epoch)
-            folder.save_model(model)
+            save()
+            parts.checkpoint(folder)
     except KeyboardInterrupt:
-        folder.say("interrupted; what was learned so far is kept")
-        folder.save_model(model)
+        folder.say(f"interrupted; what was learned so far is kept; go on with --resume {folder.path}")
+        save()
         code = 130
     except Diverged as error:
         raise CommandError(f"{error}; try a smaller --lr than {options.lr:g}", code=1) from error
@@ -136,43 +176,18 @@ def _place(model, device: str):
         raise CommandError(f"--device: {error}") from error
 
 
-def _load(options: argparse.Namespace):
-    """(training, test) set; the training images are augmented as the recipe says."""
-    recipe, kind = RECIPES[options.dataset], DATASETS[options.dataset]
-    background = -kind.mean[0] / kind.std[0]
-    augment = RandomCrop(recipe.image_size, padding=recipe.shift, fill=background) if recipe.shift else None
-    if options.dataset == "digits":
-        if options.root is not None:
-            print("note: digits comes with the package; --root is not needed and not read")
-        return datasets.Digits(train=True, batch_transform=augment), datasets.Digits(train=False)
-    root = options.root or "data"
-    if options.root and not os.path.isdir(root):
-        raise CommandError(f"--root: there is no folder {root!r}")
-    try:
-        return kind(root, train=True, batch_transform=augment), kind(root, train=False)
-    except (OSError, ValueError) as error:
-        raise CommandError(str(error)) from error
-
-
-def _headline(options: argparse.Namespace, train_set, test_set) -> str:
-    return (
-        f"{options.model} on {options.dataset}: {len(train_set)} training and {len(test_set)} test images; "
-        f"{options.epochs} epochs, batch size {options.batch_size}, {options.optimizer} lr {options.lr:g}, "
-        f"seed {options.seed}, threads {engine.get_num_threads()}, device {options.device}"
-    )
-
-
 def _next_step(options: argparse.Namespace) -> str:
     if options.dataset == "digits":
         return "python -m engine train mnist --root <folder with the MNIST files>"
-    other = "mnistnet" if options.model == "lenet5" else "lenet5"
+    pairs = {"lenet5": "mnistnet", "mnistnet": "lenet5", "resnet9": "resnet20"}
+    other = pairs.get(options.model, RECIPES[options.dataset].model)
     root = f" --root {options.root}" if options.root else ""
     return f"python -m engine train {options.dataset}{root} --model {other}"
 
 
 COMMAND = Command(
     name="train",
-    help="train a network on digits, MNIST or Fashion-MNIST",
+    help="train a network on digits, MNIST, Fashion-MNIST, KMNIST, CIFAR-10 or CIFAR-100",
     example="train digits",
     add_arguments=add_arguments,
     run=run,

@@ -339,6 +339,12 @@ class Module:
         return _IncompatibleKeys(missing, unexpected)
 
     # ---- text
+    def summary(self, input_size):
+        """Layers, shapes, parameters and costs for an input of that size; see `engine.summary`."""
+        from engine.nn.summary import summary
+
+        return summary(self, input_size)
+
     def extra_repr(self):
         """What stands in the parentheses of this layer's repr."""
         return ""

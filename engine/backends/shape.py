@@ -1,0 +1,194 @@
+"""Shapes alone: a backend whose arrays have a shape and a dtype but share one number of memory, whatever their size.
+
+What a model of 10^12 parameters would compute can be asked without allocating it: `engine.summary` runs models here.
+Kernels of layers count multiply-adds in `macs` and carry along which patch of the image an element depends on.
+A kernel without an entry here is the reference's, run on such arrays: right, but computed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy
+
+from engine.backends.reference import Reference
+
+
+class Extent(numpy.ndarray):
+    """An array whose strides are all 0. `field`: receptive field and distance of neighbours in input pixels,
+    ((height, width), (vertical, horizontal)); None where an element may depend on everything."""
+
+    field: tuple | None = None
+
+    def __array_finalize__(self, source):
+        self.field = getattr(source, "field", None)
+
+
+def extent(shape, dtype, *sources):
+    """An Extent that depends on the arrays `sources`: its field is the largest of theirs."""
+    out = numpy.broadcast_to(numpy.zeros((), dtype), shape, subok=False).view(Extent)
+    fields = [s.field for s in sources if getattr(s, "field", None) is not None]
+    if fields:
+        out.field = max(fields)
+    return out
+
+
+def _like_first(self, a, *_, **__):
+    return extent(a.shape, a.dtype, a)
+
+
+def _like_both(self, a, b, out=None):
+    return extent(numpy.broadcast_shapes(numpy.shape(a), numpy.shape(b)), numpy.result_type(a, b), a, b)
+
+
+def _compared(self, a, b, out=None):
+    return extent(numpy.broadcast_shapes(a.shape, b.shape), "bool", a, b)
+
+
+def _summed(self, a, axes, keepdims):
+    return _reduced(self, a if a.dtype.kind == "f" else self.cast(a, "int64"), axes, keepdims)
+
+
+def _reduced(self, a, axes, keepdims):
+    axes = (axes,) if isinstance(axes, int) else axes
+    kept = [1 if i in axes else n for i, n in enumerate(a.shape) if keepdims or i not in axes]
+    return extent(tuple(kept), a.dtype)
+
+
+_truth = Reference()
+
+
+def _computed(name):
+    """The reference's kernel, its results collapsed to Extents."""
+    kernel = getattr(_truth, name)
+
+    def collapsed(self, *args, **kwargs):
+        sources = [a for a in _flat(args) if isinstance(a, Extent)]
+        return _collapsed(kernel(*map(_plain, args), **kwargs), sources)
+
+    return collapsed
+
+
+def _flat(values):
+    for value in values:
+        yield from _flat(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def _plain(value):
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_plain, value))
+    return numpy.asarray(value) if isinstance(value, Extent) else value
+
+
+def _collapsed(y, sources):
+    if isinstance(y, tuple):
+        return tuple(_collapsed(a, sources) for a in y)
+    return extent(y.shape, y.dtype, *sources) if isinstance(y, numpy.ndarray) else y
+
+
+def _window(field, kernel, stride, dilation):
+    """The field after a window of `kernel` taps passed over elements with that field."""
+    if field is None:
+        return None
+    size, step = field
+    return (
+        tuple(s + (k - 1) * d * j for s, k, d, j in zip(size, kernel, dilation, step, strict=True)),
+        tuple(j * s for j, s in zip(step, stride, strict=True)),
+    )
+
+
+class Shape(Reference):
+    name = "shape"
+    device = "meta"
+
+    def __init__(self):
+        self.macs = 0
+
+    # ---- making and copying
+    def full(self, shape, value, dtype):
+        return extent(shape, dtype)
+
+    def from_numpy(self, a):
+        return extent(a.shape, a.dtype)
+
+    def to_numpy(self, a):
+        raise RuntimeError("a tensor on device 'meta' has a shape but no values")
+
+    def cast(self, a, dtype):
+        return extent(a.shape, dtype, a)
+
+    def assign(self, a, index, value):
+        """There is nothing to assign."""
+
+    def add_at(self, a, index, values):
+        """Nor to add."""
+
+    def owns(self, a):
+        return True
+
+    def broadcast(self, a, shape):
+        return extent(shape, a.dtype, a)
+
+    def uniform(self, shape, low, high, key, dtype):
+        return extent(shape, dtype)
+
+    normal = uniform
+
+    # ---- layers
+    def matmul(self, a, b):
+        shape = (*numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+        self.macs += math.prod(shape) * a.shape[-1]
+        return extent(shape, a.dtype)
+
+    def linear(self, x, w, b):
+        shape = x.shape[:-1] + w.shape[:1]
+        self.macs += math.prod(shape) * w.shape[1]
+        return extent(shape, x.dtype)
+
+    def conv2d(self, x, w, b, geom):
+        y = extent(geom.y_shape, x.dtype, x)
+        self.macs += math.prod(geom.y_shape) * geom.c // geom.groups * geom.kh * geom.kw
+        y.field = _window(y.field, (geom.kh, geom.kw), geom.stride, geom.dilation)
+        return y
+
+    def conv2d_dx(self, g, w, geom):
+        """Forward of a transposed convolution: its elements are spread, the field is not followed through it."""
+        self.macs += math.prod(geom.y_shape) * geom.c // geom.groups * geom.kh * geom.kw
+        return extent(geom.x_shape, g.dtype)
+
+    def conv2d_dw(self, g, x, geom):
+        return extent(geom.w_shape, x.dtype)
+
+    def max_pool2d(self, x, geom):
+        y = self._pooled(x, geom, geom.dilation)
+        return y, extent(geom.y_shape, "uint8" if geom.kh * geom.kw <= 256 else "int32")
+
+    def avg_pool2d(self, x, geom):
+        return self._pooled(x, geom, (1, 1))
+
+    def _pooled(self, x, geom, dilation):
+        y = extent(geom.y_shape, x.dtype, x)
+        y.field = _window(y.field, (geom.kh, geom.kw), geom.stride, dilation)
+        return y
+
+    def batch_norm_stats(self, x):
+        return extent(x.shape[1:2], x.dtype), extent(x.shape[1:2], x.dtype)
+
+    def cross_entropy(self, x, labels):
+        return extent(labels.shape, x.dtype), extent(x.shape, x.dtype)
+
+
+_LIKE_FIRST = (
+    "copy dropout neg exp log sqrt abs sign tanh sigmoid relu relu_dx softmax log_softmax invstd batch_norm "
+    "erf log1p expm1 sin cos floor ceil rsqrt lerp_into"
+).split()
+_RULES = {
+    **{name: _like_first for name in _LIKE_FIRST},
+    **{name: _like_both for name in ("add", "sub", "mul", "div", "maximum", "minimum", "pow")},
+    **{name: _compared for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    **{name: _reduced for name in ("mean", "max", "min")},
+    "sum": _summed,
+}
+for _name in dir(Reference):
+    if not _name.startswith("_") and _name not in vars(Shape) and callable(getattr(Reference, _name)):
+        setattr(Shape, _name, _RULES.get(_name) or _computed(_name))

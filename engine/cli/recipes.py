@@ -1,0 +1,113 @@
+"""What is trained on what: the defaults for each data set, and how its images reach a network."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from engine import optim
+from engine.cli.command import CommandError
+from engine.vision import datasets, transforms
+from engine.vision.models import MODELS
+
+DEFAULT_ROOT = "data"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The defaults for one data set."""
+
+    data: Any  # the class of the data set
+    image_size: int
+    model: str
+    epochs: int
+    batch_size: int
+    optimizer: str
+    lr: float
+    schedule: str = "cosine"
+    augment: tuple = ()  # transforms of the training images, before they become floats
+    label_smoothing: float = 0.0
+    weight_decay: float = 0.0
+
+    @property
+    def channels(self) -> int:
+        return len(self.data.mean)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self.data.classes)
+
+
+RECIPES = {
+    "digits": Recipe(datasets.Digits, 32, "lenet5", 30, 32, "adam", 0.002, augment=(transforms.RandomCrop(32, padding=2),)),
+    "mnist": Recipe(datasets.MNIST, 28, "lenet5", 6, 64, "adam", 0.002),
+    "fashion-mnist": Recipe(datasets.FashionMNIST, 28, "mnistnet", 6, 64, "adam", 0.002),
+    "kmnist": Recipe(datasets.KMNIST, 28, "mnistnet", 6, 64, "adam", 0.002),
+    "cifar10": Recipe(
+        datasets.CIFAR10, 32, "resnet9", 6, 128, "sgd", 0.4, "triangle",
+        (transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()), 0.1, 5e-4,
+    ),
+    "cifar100": Recipe(
+        datasets.CIFAR100, 32, "resnet20", 30, 128, "sgd", 0.1, "triangle",
+        (transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()), 0.1, 5e-4,
+    ),
+}  # fmt: skip
+
+OPTIMIZERS = {  # name -> constructor(parameters, learning rate, weight decay)
+    "sgd": lambda ps, lr, decay: optim.SGD(ps, lr=lr, momentum=0.9, nesterov=True, weight_decay=decay),
+    "adam": lambda ps, lr, decay: optim.Adam(ps, lr=lr, weight_decay=decay),
+    "adamw": lambda ps, lr, decay: optim.AdamW(ps, lr=lr, weight_decay=decay),
+}
+SCHEDULES = {  # name -> constructor(optimizer, steps): the rate of each batch
+    "cosine": lambda o, steps: optim.lr_scheduler.CosineAnnealingLR(o, T_max=steps),
+    "triangle": lambda o, steps: optim.lr_scheduler.OneCycleLR(
+        o, max_lr=[g["lr"] for g in o.param_groups], total_steps=steps + 1, pct_start=0.25, anneal_strategy="linear",
+        cycle_momentum=False, div_factor=100,
+    ),
+}  # fmt: skip
+
+
+def build(model: str, recipe: Recipe):
+    """The network `model` for the images and classes of a data set; CommandError when it is not made for them."""
+    entry = MODELS[model]
+    if entry.input[0] != recipe.channels:
+        fitting = ", ".join(name for name, e in MODELS.items() if e.input[0] == recipe.channels)
+        raise CommandError(
+            f"--model: {model} takes images of {entry.input[0]} channel(s), but those of the data set have "
+            f"{recipe.channels}; choose one of {fitting}"
+        )
+    arguments = {"num_classes": len(recipe.classes)}
+    if entry.sized:
+        arguments["image_size"] = recipe.image_size
+    return entry.build(**arguments)
+
+
+def to_input(recipe: Recipe, augment: bool = False):
+    """The transform from bytes to what a network takes."""
+    first = recipe.augment if augment else ()
+    return transforms.Compose([*first, transforms.ToTensor(), transforms.Normalize(recipe.data.mean, recipe.data.std)])
+
+
+def load(name: str, root: str | None, train: bool):
+    """The training (augmented) or test set; CommandError when its files are missing or damaged."""
+    recipe = RECIPES[name]
+    transform = to_input(recipe, augment=train)
+    if name == "digits":
+        if root is not None and train:
+            print("note: digits comes with the package; --root is not needed and not read")
+        return recipe.data(train=train, transform=transform)
+    if root and not os.path.isdir(root):
+        raise CommandError(f"--root: there is no folder {root!r}")
+    try:
+        return recipe.data(root or DEFAULT_ROOT, train=train, transform=transform)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CommandError(str(error)) from error
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """The option that says where data files lie."""
+    parser.add_argument(
+        "--root", help=f"folder of the data files, flat or as torchvision lays them out (default: {DEFAULT_ROOT})"
+    )

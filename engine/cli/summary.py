@@ -1,0 +1,52 @@
+"""`python -m engine summary`: the layers of a network and what they cost."""
+
+from __future__ import annotations
+
+import argparse
+
+import engine
+from engine.cli.command import Command, CommandError
+from engine.vision.models import MODELS
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """An argparse type: sizes such as 3,32,32."""
+    try:
+        values = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) not in (3, 4) or min(values) < 1:
+        raise argparse.ArgumentTypeError(f"expected sizes such as 3,32,32 or 64,3,32,32, got {text!r}")
+    return values
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A network and the size of its input."""
+    parser.add_argument("model", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
+    parser.add_argument("--input", type=sizes, metavar="C,H,W", help="(default: what the network was made for)")
+    parser.add_argument("--classes", type=int, metavar="N", help="(default: 10, for those of ImageNet 1000)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table; nothing is allocated."""
+    entry = MODELS[options.model]
+    size = options.input or entry.input
+    arguments = {"num_classes": options.classes or entry.classes}
+    if entry.sized:
+        arguments["image_size"] = size[-1]
+    try:
+        with engine.use_backend("shape"):
+            model = entry.build(**arguments)
+        print(engine.summary(model, size))
+    except ValueError as error:
+        raise CommandError(f"--input: {error}") from error
+    return 0
+
+
+COMMAND = Command(
+    name="summary",
+    help="show the layers of a network, their shapes, parameters, multiply-adds, memory and receptive fields",
+    example="summary resnet20 --input 3,32,32",
+    add_arguments=add_arguments,
+    run=run,
+)
