@@ -13,6 +13,8 @@ import warnings
 
 import numpy as np
 
+import odd_windows
+
 import engine
 import engine.nn.functional as F
 from engine import nn
@@ -318,6 +320,9 @@ def normalized(indices):
 
 def tensors(result):
     return [t for t in (result if isinstance(result, tuple) else (result,)) if isinstance(t, engine.Tensor)]
+
+
+odd_windows.add_to(call, zeros, INTS, NONSENSE)
 
 
 def main(backend):

@@ -78,6 +78,11 @@ def batch(x_shape, axes: int, name: str) -> tuple[int, ...]:
     )
 
 
+def two_axes(values, first=1):
+    """A value for each of 1 or 2 axes as (vertical, horizontal): one axis is the width of images of height 1."""
+    return tuple(values) if len(values) == 2 else (first, *values)
+
+
 def window_positions(size, kernel, stride, before, after, dilation, axis: str, ceil_mode=False) -> int:
     """Number of window positions along one axis."""
     span = dilation * (kernel - 1) + 1

@@ -17,6 +17,7 @@ from engine.geometry.arguments import (
     positive,
     several,
     short,
+    two_axes,
     window_positions,
 )
 
@@ -194,14 +195,14 @@ def _check(name, w_shape, groups, stride, dilation):
 
 def _lifted(n, c, sizes, o, kernel, stride, sides, dilation, groups, out) -> Conv2dGeometry:
     """The geometry, with a height of 1 where there is one axis only."""
-    if len(sizes) == 1:
-        sizes, kernel, stride, dilation, out = ((1, *v) for v in (sizes, kernel, stride, dilation, out))
-        sides = ((0, 0), *sides)
-    checked_product(max(n, 1), o, *out, 4)
-    checked_product(max(n, 1), c, *sizes, 4)
-    checked_product(max(n, 1), c, *kernel, *out, 4)
-    padding = (*sides[0], *sides[1])
-    return Conv2dGeometry(n, c, *sizes, o, *kernel, stride, padding, dilation, groups, (1, 1), *out)
+    (h, w), (kh, kw), (oh, ow) = two_axes(sizes), two_axes(kernel), two_axes(out)
+    (top, bottom), (left, right) = two_axes(sides, (0, 0))
+    checked_product(max(n, 1), o, oh, ow, 4)
+    checked_product(max(n, 1), c, h, w, 4)
+    checked_product(max(n, 1), c, kh, kw, oh, ow, 4)
+    return Conv2dGeometry(
+        n, c, h, w, o, kh, kw, two_axes(stride), (top, bottom, left, right), two_axes(dilation), groups, (1, 1), oh, ow
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -222,8 +223,8 @@ def _convolution(name, x_shape, w_shape, stride, padding, dilation, groups) -> C
         )
     sides = padding_sides(padding, sizes, kernel, stride, dilation)
     out = [
-        window_positions(size, k, s, *side, d, axis)
-        for size, k, s, side, d, axis in zip(sizes, kernel, stride, sides, dilation, AXES[axes], strict=True)
+        window_positions(size, k, s, before, after, d, axis)
+        for size, k, s, (before, after), d, axis in zip(sizes, kernel, stride, sides, dilation, AXES[axes], strict=True)
     ]
     return _lifted(n, c, sizes, o, kernel, stride, sides, dilation, groups, out)
 

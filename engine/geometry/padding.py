@@ -27,7 +27,10 @@ def pad_widths(x_shape, pad, mode: str = "constant") -> tuple[tuple[int, int], .
     widths = ((0, 0),) * (ndim - axes) + tuple(zip(numbers[-2::-2], numbers[::-2], strict=True))
     for axis, (size, width) in enumerate(zip(x_shape, widths, strict=True)):
         _check_axis(x_shape, axis, size, width, mode, pad)
-    checked_product(*(max(size + sum(width), 1) for size, width in zip(x_shape, widths, strict=True)))
+    sizes = [size + sum(width) for size, width in zip(x_shape, widths, strict=True)]
+    if mode in ("reflect", "replicate") and max(sizes[-axes:]) < 1:
+        raise ShapeError(f"pad(): padding {tuple(pad)} of shape {x_shape} leaves nothing")
+    checked_product(*(max(size, 1) for size in sizes))
     return widths
 
 
@@ -44,5 +47,5 @@ def _check_axis(x_shape, axis, size, width, mode, pad):
         raise ShapeError(
             f"pad(): got padding {width} for axis {axis} of shape {x_shape}: it has {limit + (mode == 'reflect')} elements, {why}"
         )
-    if mode in ("reflect", "replicate") and (size < 1 or size + sum(width) < 1):
+    if mode in ("reflect", "replicate") and (size < 1 or size + sum(width) < 0):
         raise ShapeError(f"pad(): padding {tuple(pad)} of shape {x_shape} leaves nothing along axis {axis}")

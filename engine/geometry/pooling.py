@@ -16,6 +16,7 @@ from engine.geometry.arguments import (
     positive,
     several,
     short,
+    two_axes,
     window_positions,
 )
 
@@ -87,11 +88,10 @@ def _pool(x_shape, kernel, stride, padding, dilation, ceil_mode, include, diviso
         for size, k, s, p, d, axis in zip(sizes, kernel, stride, padding, dilation, AXES[axes], strict=True)
     )
     checked_product(max(n, 1), max(c, 1), *out, *kernel, 4)
-    if axes == 1:
-        sizes, kernel, stride, dilation, out = ((1, *v) for v in (sizes, kernel, stride, dilation, out))
-        padding = (0, *padding)
-    (ph, pw) = padding
-    return Pool2dGeometry(n, c, *sizes, *kernel, stride, (ph, ph, pw, pw), dilation, *out, include, divisor)
+    (h, w), (kh, kw), (oh, ow), (ph, pw) = two_axes(sizes), two_axes(kernel), two_axes(out), two_axes(padding, 0)
+    return Pool2dGeometry(
+        n, c, h, w, kh, kw, two_axes(stride), (ph, ph, pw, pw), two_axes(dilation), oh, ow, include, divisor
+    )
 
 
 def adaptive_sizes(x_shape, output_size, axes: int, name: str) -> tuple[int, ...]:

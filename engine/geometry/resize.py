@@ -7,10 +7,12 @@ import math
 from engine.geometry.arguments import MAX_ELEMENTS, ShapeError, checked_product, integer
 
 
-def resized(x_shape, size, scale_factor, recompute_scale_factor) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
+def resized(
+    x_shape, size, scale_factor, recompute_scale_factor, least=1
+) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
     """(output sizes, steps) of x[N, C, ...] resized to `size` or by `scale_factor`, a number or one for each axis.
 
-    A step is 1 / scale_factor, or None where the sizes decide it.
+    A step is 1 / scale_factor, or None where the sizes decide it. `least`: the smallest output size.
     """
     sizes = x_shape[2:]
     if (size is None) == (scale_factor is None):
@@ -27,9 +29,11 @@ def resized(x_shape, size, scale_factor, recompute_scale_factor) -> tuple[tuple[
         factors = [_number(f) for f in _each(scale_factor, sizes, "scale_factor")]
         wanted = tuple(math.floor(n * f) for n, f in zip(sizes, factors, strict=True))
         steps = tuple(None if recompute_scale_factor or f <= 0 else 1 / f for f in factors)
-    if min(sizes) < 1 or min(wanted) < 1:
-        raise ShapeError(f"interpolate: sizes must be at least 1, got input sizes {sizes} and output sizes {wanted}")
-    checked_product(*(max(n, 1) for n in x_shape[:2]), *wanted, 4)
+    if min(sizes) < 1 or min(wanted) < least:
+        raise ShapeError(
+            f"interpolate: sizes must be at least {least}, got input sizes {sizes} and output sizes {wanted}"
+        )
+    checked_product(*(max(n, 1) for n in x_shape[:2]), *(max(n, 1) for n in wanted), 4)
     return wanted, steps
 
 

@@ -43,14 +43,17 @@ TRANSPOSED = [
     S((2, 4, 5, 4), (4, 3, 3, 2), (6,), stride=(2, 3), padding=1, output_padding=(1, 2), groups=2),
     S((3, 5, 5), (3, 2, 4, 4), (2,), stride=2, padding=1),  # no batch
     S((1, 16, 7, 7), (16, 17, 3, 3), (17,), stride=2, padding=1, output_padding=1),
-    S((2, 2, 4, 5), (2, 3, 2, 2), None, dilation=3, output_padding=2),  # more output padding than stride: cropped
     S((1, 3, 4, 4), (3, 1, 3, 3), (3,), groups=3, padding=(2, 1)),
     S((0, 2, 4, 4), (2, 3, 2, 2), (3,), stride=2),
 ]
 TRANSPOSED_LINES = [
     S((2, 3, 5), (3, 4, 3), (4,), stride=2, padding=1, output_padding=1),
     S((3, 6), (3, 2, 4), (2,)),
-    S((2, 4, 5), (4, 2, 3), None, groups=2, dilation=3, output_padding=2, stride=2),
+    S((2, 4, 5), (4, 2, 3), None, groups=2, dilation=3, output_padding=1, stride=2),
+]
+CROPPED = [  # more output padding than stride
+    S((2, 2, 4, 5), (2, 3, 2, 2), None, dilation=3, output_padding=2),
+    S((1, 4, 5, 4), (4, 2, 3, 3), (4,), groups=2, stride=(2, 1), padding=(1, 0), dilation=3, output_padding=2),
 ]
 PATCHES = [
     S((2, 3, 6, 7), kernel_size=3),
@@ -94,8 +97,9 @@ MAXIMA = [S((1, 2, 8, 9), kernel_size=2, dilation=2), S((1, 1, 9, 9), kernel_siz
 ROWS = [
     Row("conv1d", LINES, tolerance=1e-5, convolution=True),
     Row("conv2d", [*CONVOLUTIONS, S((3, 5, 5), (2, 3, 3, 3), (2,))], tolerance=1e-5, convolution=True),
-    Row("conv_transpose1d", TRANSPOSED_LINES, tolerance=1e-5),
-    Row("conv_transpose2d", TRANSPOSED, tolerance=1e-5),
+    Row("conv_transpose1d", TRANSPOSED_LINES, tolerance=1e-5, convolution=True),
+    Row("conv_transpose2d", TRANSPOSED, tolerance=1e-5, convolution=True),
+    Row("conv_transpose2d", CROPPED, tolerance=1e-5),  # to which explicit im2col does not apply
     Row("unfold", PATCHES),
     Row("fold", COLUMNS),
     Row("max_pool1d", POOLED_LINES, draw=distinct),

@@ -14,6 +14,7 @@ from engine.backends.reference.convolution import Convolution
 from engine.backends.reference.images import Images
 from engine.backends.reference.indexing import Indexing
 from engine.backends.reference.initial import Initial
+from engine.backends.reference.intervals import Intervals
 from engine.backends.reference.loss import Losses
 from engine.backends.reference.norm import Normalisation
 from engine.backends.reference.optim import Updates
@@ -38,6 +39,7 @@ class Reference(
     Convolution,
     Pooling,
     Padding,
+    Intervals,
     Resize,
     Normalisation,
     Losses,

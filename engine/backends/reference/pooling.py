@@ -111,21 +111,16 @@ class Pooling:
         return g
 
     def adaptive_max_pool2d(self, x, oh, ow):
-        """(y, indices): the largest of each window (nan wins), and where in its plane the first that holds it lies, int64."""
+        """(y, indices): the largest of each window (nan wins), and where in its plane the first that holds it lies, int64.
+
+        Of each row the first of its largest, then the first row that has the largest of those.
+        """
         n, c, h, w = x.shape
-        (tops, bottoms), (lefts, rights) = self._intervals(h, oh), self._intervals(w, ow)
-        y = self.xp.full((n, c, oh, ow), -self.xp.inf, x.dtype)
-        indices = self.xp.full(y.shape, -1, "int64")
-        for i in range(int((bottoms - tops).max(initial=0))):
-            for j in range(int((rights - lefts).max(initial=0))):
-                rows, columns = self.xp.nonzero(tops + i < bottoms)[0], self.xp.nonzero(lefts + j < rights)[0]
-                out = (..., rows[:, None], columns)
-                r, q = tops[rows][:, None] + i, lefts[columns] + j
-                value, best = x[..., r, q], y[out]
-                better = (value > best) | ((value != value) & (best == best)) | (indices[out] < 0)
-                y[out] = self.xp.where(better, value, best)
-                indices[out] = self.xp.where(better, r * w + q, indices[out])
-        return y, indices
+        columns = self.interval_argmax(x, *self._intervals(w, ow), 3)
+        largest = self.xp.take_along_axis(x, columns, 3)
+        rows = self.interval_argmax(largest, *self._intervals(h, oh), 2)
+        indices = rows * w + self.xp.take_along_axis(columns, rows, 2)
+        return self.xp.take_along_axis(largest, rows, 2), indices
 
     def add_at_indices(self, g, indices, h, w):
         """Planes [N, C, h, w] of zeros, to which each of g[N, C, ...] is added at its index in the plane."""

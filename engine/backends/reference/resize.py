@@ -1,42 +1,32 @@
-"""Resizing along one axis after the other: nearest and linear interpolation, means of intervals.
+"""Resizing along one axis after the other: nearest and linear interpolation.
 
-Output i of an axis lies at step * i (or, by its centre, at step * (i + 0.5)) of the input. Its indices never decrease, so
-the outputs that read one input are neighbours, and a gradient is a sum over an interval, in a fixed order.
+The inputs that the outputs of an axis read never decrease, so the outputs that read one input are neighbours, and its
+gradient is a sum over an interval, in a fixed order.
 """
 
 from __future__ import annotations
 
 
 class Resize:
-    def interval_sums(self, a, starts, ends, axis):
-        """Along `axis`, the sum of a[starts[i]:ends[i]] for each i; neither starts nor ends decrease."""
-        zero = self.xp.zeros((*a.shape[:axis], 1, *a.shape[axis + 1 :]), a.dtype)
-        bounds = self.xp.stack([starts, ends], 1).ravel()
-        if not bounds.size:
-            return zero[(slice(None),) * axis + (slice(0, 0),)]
-        with self.xp.errstate(all="ignore"):
-            sums = self.xp.add.reduceat(self.xp.concatenate([a, zero], axis), bounds, axis)
-        # Every second one; those between are sums from an end to the next start.
-        sums = self.copy(sums[(slice(None),) * axis + (slice(None, None, 2),)])
-        sums[(slice(None),) * axis + (starts >= ends,)] = 0
-        return sums
-
     def _take_dx(self, g, indices, n, axis):
         """The gradient of a.take(indices, axis), n long there; `indices` never decrease."""
         inputs = self.xp.arange(n)
         starts, ends = self.xp.searchsorted(indices, inputs, "left"), self.xp.searchsorted(indices, inputs, "right")
         return self.interval_sums(g, starts, ends, axis)
 
-    def _output_points(self, n, out, step, centred, dtype):
-        """Where the outputs of an axis lie in the input."""
-        step = dtype.type(n / out if step is None else step)
-        points = self.xp.arange(out).astype(dtype)
-        return (points + dtype.type(0.5)) * step if centred else points * step
+    def _output_points(self, n, out, step, dtype):
+        """Where the centres of the outputs of an axis lie among the centres of its inputs, computed as PyTorch does: the
+        step in `dtype`, product and difference rounded once."""
+        step = self.xp.float64(dtype.type(n / out if step is None else step))
+        return ((self.xp.arange(out) + 0.5) * step - 0.5).astype(dtype)
 
     def _nearest_inputs(self, n, out, step, centred, dtype):
-        """For each output the index of the input it equals. Computed in float32, as PyTorch does, for the same choice."""
-        points = self._output_points(n, out, step, centred, dtype).astype("float32")
-        return self.xp.minimum(self.xp.floor(points).astype("int64"), n - 1)
+        """For each output the index of the input it equals. What is rounded decides at borders: it is what PyTorch rounds."""
+        if centred:
+            points = self._output_points(n, out, step, dtype) + dtype.type(0.5)
+        else:
+            points = self.xp.arange(out).astype(dtype) * dtype.type(n / out if step is None else step)
+        return self.xp.minimum(self.xp.floor(points.astype("float32")).astype("int64"), n - 1)
 
     def resize_nearest(self, x, sizes, steps, centred):
         """x[N, C, ...] with each output the nearest input. A step of None: the ratio of the sizes."""
@@ -50,29 +40,29 @@ class Resize:
             g = self._take_dx(g, self._nearest_inputs(n, g.shape[axis], step, centred, g.dtype), n, axis)
         return g
 
-    def _linear_inputs(self, n, out, step, align_corners, dtype):
-        """For each output its two inputs and their shares: (lower, its share, upper, its share)."""
+    def _linear_inputs(self, n, out, step, align_corners, like, axis):
+        """For each output along `axis` its two inputs, and the shares of each, in the shape that multiplies `like`."""
+        dtype = like.dtype
         if align_corners:
-            points = self._output_points(n, out, (n - 1) / (out - 1) if out > 1 else 0.0, False, dtype)
+            points = self.xp.arange(out).astype(dtype) * dtype.type((n - 1) / (out - 1) if out > 1 else 0)
         else:
-            points = self.xp.maximum(self._output_points(n, out, step, True, dtype) - dtype.type(0.5), dtype.type(0))
+            points = self.xp.maximum(self._output_points(n, out, step, dtype), dtype.type(0))
         lower = self.xp.minimum(points.astype("int64"), n - 1)
-        share = self.xp.clip(points - lower.astype(dtype), dtype.type(0), dtype.type(1))
-        return lower, dtype.type(1) - share, self.xp.minimum(lower + 1, n - 1), share
+        far = self.xp.clip(points - lower.astype(dtype), 0, 1).reshape((-1,) + (1,) * (like.ndim - axis - 1))
+        return (lower, dtype.type(1) - far), (self.xp.minimum(lower + 1, n - 1), far)
 
     def resize_linear(self, x, sizes, steps, align_corners):
         """x[N, C, ...] with each output between its neighbours along each axis."""
         for axis, (out, step) in reversed(list(enumerate(zip(sizes, steps, strict=True), 2))):
-            lower, near, upper, far = self._linear_inputs(x.shape[axis], out, step, align_corners, x.dtype)
-            along = (-1,) + (1,) * (x.ndim - axis - 1)
-            x = x.take(lower, axis) * near.reshape(along) + x.take(upper, axis) * far.reshape(along)
+            (lower, near), (upper, far) = self._linear_inputs(x.shape[axis], out, step, align_corners, x, axis)
+            with self.xp.errstate(all="ignore"):
+                x = x.take(lower, axis) * near + x.take(upper, axis) * far
         return x
 
     def resize_linear_dx(self, g, in_sizes, steps, align_corners):
         for axis, (n, step) in enumerate(zip(in_sizes, steps, strict=True), 2):
-            lower, near, upper, far = self._linear_inputs(n, g.shape[axis], step, align_corners, g.dtype)
-            along = (-1,) + (1,) * (g.ndim - axis - 1)
-            g = self._take_dx(g * near.reshape(along), lower, n, axis) + self._take_dx(
-                g * far.reshape(along), upper, n, axis
-            )
+            inputs = self._linear_inputs(n, g.shape[axis], step, align_corners, g, axis)
+            with self.xp.errstate(all="ignore"):
+                lower, upper = (self._take_dx(g * share, indices, n, axis) for indices, share in inputs)
+                g = lower + upper
         return g
