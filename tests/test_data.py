@@ -244,10 +244,10 @@ def test_subset_random_sampler():
 
 
 def test_weighted_random_sampler_draws_in_proportion():
-    sampler = WeightedRandomSampler([0.0, 1.0, 3.0, 0.0], 4000, generator=seeded())
+    sampler = WeightedRandomSampler([0.0, 1.0, 3.0, 0.0], 40000, generator=seeded())
     counts = np.bincount(list(sampler), minlength=4)
-    assert counts[0] == counts[3] == 0 and len(sampler) == 4000
-    assert abs(counts[2] / 4000 - 0.75) < 5 * math.sqrt(0.75 * 0.25 / 4000)
+    assert counts[0] == counts[3] == 0 and len(sampler) == 40000
+    assert abs(counts[2] / 40000 - 0.75) < 5 * math.sqrt(0.75 * 0.25 / 40000)
     assert list(WeightedRandomSampler(engine.tensor([1.0, 2.0]), 5, generator=seeded())) == list(
         WeightedRandomSampler([engine.tensor(1.0), engine.tensor(2.0)], 5, generator=seeded())
     )

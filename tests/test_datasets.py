@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import importlib
 import io
 import struct
 import tarfile
@@ -552,9 +553,6 @@ def test_the_limit_of_pixels_stays_in_force(tmp_path, monkeypatch):
 
 
 def test_image_folder_without_pillow_says_what_to_type(picture_root, monkeypatch):
-    import builtins
-    import importlib
-
     def missing(name, *args, **kwargs):
         if name.partition(".")[0] == "PIL":
             raise ImportError(name)
@@ -564,7 +562,7 @@ def test_image_folder_without_pillow_says_what_to_type(picture_root, monkeypatch
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(ImportError, match=r"^.*Pillow.*pip install 'engine\[vision\]'$") as caught:
         ImageFolder(picture_root)
-    assert "\n" not in str(caught.value) and builtins
+    assert "\n" not in str(caught.value)
     ImageFolder(picture_root, loader=str)
 
 
