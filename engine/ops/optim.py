@@ -33,9 +33,9 @@ def _update(kernel, name, params, states, *options):
 
 
 def count(counter):
-    """Add 1 to a counter, a 0-d Tensor, in place; returns its value."""
+    """Add 1 to a counter, a 0-d Tensor, in place; returns its value as an integer."""
     counter._array += 1
-    return counter._array.item()
+    return int(counter._array)
 
 
 def scale(counter, factor):
@@ -53,7 +53,7 @@ def sgd(params, buffers, *, lr, momentum, dampening, weight_decay, nesterov, max
 def adam(params, means, squares, tops, *, step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize):
     """One step of Adam, of AdamW when `decoupled`, of AMSGrad when `tops` are given."""
     k = params[0]._k
-    options = int(step), lr, beta1, beta2, eps, weight_decay, decoupled, maximize
+    options = step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize
     if tops is None:
         _update(k.adam, "adam", params, (means, squares), *options)
     else:

@@ -15,16 +15,14 @@ typedef struct Pool2d {
     int64_t n, c, h, w, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, oh, ow, include, divisor;
 } Pool2d;
 
-typedef struct SgdStep {
-    float lr, momentum, dampening, weight_decay;
-    int nesterov, maximize, first;
-} SgdStep;
-
-/* keep: what decoupled weight decay leaves of a weight; step_size and scale: see adam_step. */
-typedef struct AdamStep {
-    float keep, weight_decay, fresh1, beta2, fresh2, step_size, scale, eps;
-    int maximize;
-} AdamStep;
+/* One step of an optimiser. sign: -1 to go up the gradient; decay: the share of the weight added to it; keep: what
+ * decoupled decay leaves of a weight; keep1, fresh1, keep2, fresh2: shares of old and new in two running means; the
+ * rest as optim.c says. */
+typedef struct Update {
+    float lr, sign, decay, keep, keep1, fresh1, keep2, fresh2, eps, size1, size2, scale;
+    int first, nesterov;
+} Update;
+typedef void (*update_step)(int64_t n, float *p, const float *g, float **state, const Update *update);
 
 /* A convolution's sizes, as engine/geometry.py has them: x[n, c, h, w], weights [o, c / groups, kh, kw]. */
 typedef struct Conv2d {
