@@ -85,10 +85,15 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     natural = "bool" if isinstance(value, bool) else "int64" if isinstance(value, int) else "float32"
     wanted = backends.dtype(dtype or natural)
     try:
-        array = k.full(sizes((size,)), value, wanted)
-    except (OverflowError, ValueError):
+        array = k.full(sizes((size,)), _whole(value) if wanted.kind in "iu" else value, wanted)
+    except OverflowError:
         raise RuntimeError(f"full(): {value} does not fit into {wanted}") from None
     return wrap(array, k).requires_grad_(requires_grad)
+
+
+def _whole(value):
+    """The number without its fraction; OverflowError for nan as for infinity."""
+    return math.trunc(value) if value == value else math.trunc(math.inf)
 
 
 def zeros(*shape, size=None, dtype=None, device=None, requires_grad=False):
@@ -183,10 +188,11 @@ def _spaced(name, start, end, steps, base, dtype, device, requires_grad):
         raise TypeError(f"{name}(): steps must be an integer, got {steps!r}")
     if steps < 0:
         raise RuntimeError(f"{name}(): number of steps must be non-negative, got {steps}")
+    dtype = backends.dtype(dtype or "float32")
     start, end = (v.item() if hasattr(v, "item") else v for v in (start, end))
-    return _counted(
-        backends.linspace(start, end, steps, base, backends.dtype(dtype or "float32")), device, requires_grad
-    )
+    if dtype.kind in "iu":
+        start, end = _whole(start), _whole(end)
+    return _counted(backends.linspace(start, end, steps, base, dtype), device, requires_grad)
 
 
 def _counted(array, device, requires_grad):

@@ -22,6 +22,8 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """Of the matrices in two axes: 'fro', or 1 and -1 (largest, smallest sum of a column), inf and -inf (of a row)."""
     A = converted("matrix_norm", A, dtype)
+    if A.ndim < 2:
+        raise ShapeError(f"matrix_norm(): the input must have at least 2 dimensions, got shape {A.shape}")
     axes = dims("matrix_norm", dim, A.ndim)
     if not isinstance(dim, (tuple, list)) or len(axes) != 2:
         raise ShapeError(f"matrix_norm(): dim must be two axes, got {dim} for shape {A.shape}")
@@ -46,6 +48,6 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
             raise ShapeError(f"norm(): with ord and without dim a vector or a matrix is expected, got shape {A.shape}")
         dim = 0 if A.ndim == 1 and not isinstance(ord, str) else (0, 1)
         return norm(A, ord, dim, keepdim, dtype=dtype)
-    if isinstance(dim, (tuple, list)) and len(dim) == 1:
+    if isinstance(dim, (tuple, list)) and len(dim) == 1 and not isinstance(ord, str):
         return vector_norm(A, ord, dim, keepdim, dtype=dtype)
     return matrix_norm(A, ord, dim, keepdim, dtype=dtype)

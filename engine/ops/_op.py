@@ -14,7 +14,7 @@ from functools import lru_cache, wraps
 
 from engine import backends
 from engine.geometry import ShapeError
-from engine.tape import Node, mode
+from engine.tape import Node, mode, now, overwritten
 from engine.tensor import Tensor, mark_view, record, wrap
 
 OPS: dict[str, object] = {}  # name -> the function as it was written; tests/op_table.py has a row for each
@@ -29,15 +29,16 @@ class OutOfRange(IndexError, RuntimeError):
     """Positions outside of what there is. Both an IndexError and, as in PyTorch in places, a RuntimeError."""
 
 
-def op(f=None, *, arithmetic=False, floats=False, view=False):
+def op(f=None, *, arithmetic=False, floats=False, bools=True, view=False):
     """Register `f` under its name and return the operation on Tensors.
 
     arithmetic: two operands, one of which may be a Python number; their dtypes are matched by PyTorch's rules
     floats:     integer inputs are computed in float32 (division, exp, ...), as in PyTorch
+    bools:      of two operands one may be bool
     view:       the output shares its input's memory
     """
     if f is None:
-        return lambda g: op(g, arithmetic=arithmetic, floats=floats, view=view)
+        return lambda g: op(g, arithmetic=arithmetic, floats=floats, bools=bools, view=view)
     name = f.__name__
     if name in OPS:
         raise ValueError(f"op {name!r} is defined twice")
@@ -50,21 +51,26 @@ def op(f=None, *, arithmetic=False, floats=False, view=False):
     if any(p.kind is p.VAR_POSITIONAL for p in signature):
         made = _listed(f, name, params, aliases)
     elif arithmetic:
-        made = _binary(f, name, floats)
+        made = _binary(f, name, floats, bools)
     else:
         made = _general(f, name, arrays, params, view, floats, aliases)
     return wraps(f, assigned=("__name__", "__doc__", "__module__", "__qualname__"))(made)
 
 
-def _binary(f, name, floats):
+def _binary(f, name, floats, bools):
     """Two operands, kept short because arithmetic is called the most."""
 
-    def apply(a, b):
+    def apply(input, other):
+        a, b = input, other
         try:
             x, y = a._array, b._array
         except AttributeError:
+            if not bools and (a is True or a is False or b is True or b is False):
+                raise _bool_operand(name) from None
             a, b = _operands(name, a, b)
             x, y = a._array, b._array
+        if not bools and (x.dtype.kind == "b" or y.dtype.kind == "b"):
+            raise _bool_operand(name)
         if x.dtype is not y.dtype or a._k is not b._k or (floats and x.dtype.kind != "f"):
             a, b = _matched(name, a, b, floats)
             x, y = a._array, b._array
@@ -84,6 +90,12 @@ def _binary(f, name, floats):
         return out
 
     return apply
+
+
+def _bool_operand(name):
+    return RuntimeError(
+        f"{name}: not supported with a bool tensor or number; use ~x or x.logical_not() to invert a mask"
+    )
 
 
 def _general(f, name, arrays, params, view, floats, aliases):
@@ -252,12 +264,26 @@ def converted(name, x, dtype):
     return cast(x, dtype=wanted)
 
 
+def over(x, f, *args, **kwargs):
+    """f(x, ...) in the place of x, which takes over values and history.
+
+    Where the derivative needs what x holds now, it is computed from a copy.
+    """
+    since = now()
+    result = f(x, *args, **kwargs)
+    if result._node is not None and x._node is not None and overwritten(x._array, result._node, since):
+        copy = wrap(x._k.copy(x._array), x._k)
+        copy._node = x._node
+        result = f(copy, *args, **kwargs)
+    return x._replace(result, f"{f.__name__}_")
+
+
 def in_place(apply):
-    """The in-place form of an operation: `x.add_(y)` from `add`. Returns x, which takes over values and history."""
+    """The in-place form of an operation: `x.add_(y)` from `add`. Returns x."""
     name = apply.__name__ + "_"
 
     def method(self, *args, **kwargs):
-        return self._replace(apply(self, *args, **kwargs), name)
+        return over(self, apply, *args, **kwargs)
 
     method.__name__ = name
     method.__doc__ = f"In-place form of `{apply.__name__}`."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.geometry import ShapeError
-from engine.ops._op import DtypeError, OutOfRange, expect_tensors, numpys_names, op
+from engine.ops._op import OutOfRange, expect_tensors, numpys_names, op
 from engine.ops._op import dims as axes_of
 from engine.ops.gathering import index_select
 from engine.ops.pieces import length_along
@@ -75,7 +75,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
 
 def _counts(repeats):
     if repeats.dtype.name not in ("int64", "int32"):
-        raise DtypeError(f"repeat_interleave(): repeats must be int64 or int32, got {repeats.dtype}")
+        raise NotImplementedError(f"repeat_interleave(): repeats must be int64 or int32, got {repeats.dtype}")
     if repeats.ndim > 1 or bool((repeats._array < 0).any()):
         raise RuntimeError("repeat_interleave(): repeats must be a vector and non-negative")
     return repeats._array
@@ -96,14 +96,17 @@ def fliplr(input):
 
 def flipud(input):
     """The order along the first axis reversed."""
+    expect_tensors("flipud", input=input)
+    if not input.ndim:
+        raise ShapeError("flipud(): Input must be >= 1-d, got shape ()")
     return flip(input, dims=(0,))
 
 
 def rot90(input, k=1, dims=(0, 1)):
     """k quarter turns in the plane of two axes, from the first towards the second."""
-    axes = axes_of("rot90", integers("rot90", dims), _at_least_2d("rot90", input).ndim)
-    if len(axes) != 2:
+    if len(integers("rot90", dims)) != 2:
         raise RuntimeError(f"rot90(): expected two dims, got {dims}")
+    axes = axes_of("rot90", dims, _at_least_2d("rot90", input).ndim)
     (turns,) = integers("rot90", k)
     turns %= 4
     if turns == 0:
@@ -124,7 +127,13 @@ def _at_least_2d(name, x):
 def roll(k, x, *, shifts, dims=None):
     """Elements moved along axes, those that leave coming back at the other end; dims None: in the flattened order."""
     shifts = integers("roll", shifts)
-    axes = None if dims in (None, (), []) else axes_of("roll", integers("roll", dims), x.ndim)
+    axes = (
+        None
+        if dims in (None, (), [])
+        else tuple([(axes_of("roll", d, x.ndim) or (0,))[0] for d in integers("roll", dims)])
+    )
+    if axes and not x.ndim:
+        raise OutOfRange("roll(): a tensor without dimensions has none to roll along")
     if len(shifts) != (1 if axes is None else len(axes)):
         raise ShapeError(f"roll(): shifts and dimensions must align, got shifts {shifts} and dims {dims}")
     if axes is None:

@@ -82,7 +82,7 @@ def setitem(k, x, value, *, index):
 def _assign(k, x, index, value):
     try:
         k.assign(x, index, value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise ShapeError(
             f"shape mismatch: a value of shape {value.shape} cannot be broadcast to what the index selects "
             f"of shape {x.shape}"
@@ -200,8 +200,10 @@ def masked_scatter(input, mask, source):
 def take(input, index):
     """The elements at the int64 positions `index` of the flattened input, in the index' shape; negative from the end."""
     expect_tensors("take", input=input, index=index)
-    size, positions = input.numel(), from_the_front(index._k, index._array, input.numel())
-    check_index("take", positions, size, 0)
+    if index.dtype.name != "int64":
+        raise DtypeError(f"take(): Expected a long tensor for index, but got {index.dtype}; use index.long()")
+    positions = from_the_front(index._k, index._array, input.numel())
+    check_index("take", positions, input.numel(), 0)
     return getitem(reshape(input, shape=(-1,)), index=positions)
 
 

@@ -10,7 +10,7 @@ import math
 from functools import wraps
 
 from engine.geometry import ShapeError
-from engine.ops._op import check_floats, converted, dims, one_axis, op
+from engine.ops._op import check_floats, converted, dims, numpys_names, one_axis, op
 
 __all__ = [
     "all",
@@ -124,11 +124,13 @@ def std(k, x, *, dim=None, unbiased=None, keepdim=False, correction=None):
     return y, (dx,)
 
 
+@numpys_names
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(variance, mean); the arguments are those of `var`."""
     return _with_mean(var, input, dim, unbiased, keepdim, correction)
 
 
+@numpys_names
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(standard deviation, mean); the arguments are those of `std`."""
     return _with_mean(std, input, dim, unbiased, keepdim, correction)
@@ -165,9 +167,7 @@ def count_nonzero(k, x, *, dim=None):
 @op(floats=True)
 def logsumexp(k, x, *, dim, keepdim=False):
     """log(sum(exp(x))) along `dim`, without overflow; -inf of nothing."""
-    axes, shape = dims("logsumexp", dim, x.ndim), x.shape
-    if not axes and x.ndim:
-        raise ShapeError("logsumexp() needs at least one dim")
+    axes, shape = _axes("logsumexp", dim, x.ndim), x.shape
     y = k.logsumexp(x, axes, keepdim)
     return y, (lambda g: k.mul(spread(k, g, shape, axes), k.exp(k.sub(x, spread(k, y, shape, axes)))),)
 
@@ -182,9 +182,11 @@ def vector_norm(k, x, *, ord=2, dim=None, keepdim=False):
     if isinstance(ord, bool) or not isinstance(ord, (int, float)):
         raise TypeError(f"norm(): the order must be a number, got {ord!r}")
     axes, shape = _axes("norm", dim, x.ndim), x.shape
-    if math.isinf(ord) and 0 in [shape[axis] for axis in axes]:
+    if (ord < 0 or ord == math.inf) and 0 in [shape[axis] for axis in axes]:
         raise ShapeError(f"norm(): the {ord} norm of nothing is not defined, got shape {shape}")
     y = k.norm(x, ord, axes, keepdim)
+    if ord == 0:
+        return y, None
     kept = tuple([1 if i in axes else n for i, n in enumerate(shape)])
     return y, (lambda g: k.norm_dx(g.reshape(kept), x, y.reshape(kept), ord),)
 

@@ -64,9 +64,10 @@ def view(k, x, *, shape):
 @op(view=True)
 def permute(k, x, *, dims):
     """The axes in another order."""
-    order = _op.dims("permute", integers("permute", dims), x.ndim)
-    if len(order) != x.ndim:
-        raise RuntimeError(f"permute(): got {len(order)} dims {tuple(dims)} for a tensor of {x.ndim} dimensions")
+    dims = integers("permute", dims)
+    if len(dims) != x.ndim:
+        raise RuntimeError(f"permute(): got {len(dims)} dims {dims} for a tensor of {x.ndim} dimensions")
+    order = _op.dims("permute", dims, x.ndim)
     back = tuple(order.index(i) for i in range(x.ndim))
     return x.transpose(order), (lambda g: g.transpose(back),)
 
@@ -152,9 +153,7 @@ def ravel(input):
 def flatten(input, start_dim=0, end_dim=-1):
     """The axes start_dim..end_dim as one."""
     expect_tensors("flatten", input=input)
-    shape = input.shape
-    if not shape:
-        return reshape(input, shape=(1,))
+    shape = input.shape or (1,)
     (first,), (last,) = dims("flatten", start_dim, len(shape)), dims("flatten", end_dim, len(shape))
     if first > last:
         raise RuntimeError(f"flatten() has invalid args: start_dim {start_dim} comes after end_dim {end_dim}")
@@ -164,12 +163,14 @@ def flatten(input, start_dim=0, end_dim=-1):
 def unflatten(input, dim, sizes):
     """The axis `dim` as several of the given sizes, one of which may be -1."""
     expect_tensors("unflatten", input=input)
-    (axis,), sizes = dims("unflatten", dim, input.ndim) or (0,), integers("unflatten", sizes)
+    if not (sizes := integers("unflatten", sizes)):
+        raise ShapeError("unflatten(): sizes must be non-empty")
+    (axis,) = dims("unflatten", dim, input.ndim) or (0,)
     n = input.shape[axis] if input.ndim else 1
     known = math.prod(s for s in sizes if s != -1)
     if sizes.count(-1) == 1 and known and n % known == 0:
         sizes = tuple([n // known if s == -1 else s for s in sizes])
-    if not sizes or any(s < 0 for s in sizes) or math.prod(sizes) != n:
+    if any(s < 0 for s in sizes) or math.prod(sizes) != n:
         raise ShapeError(f"unflatten(): sizes {sizes} do not multiply up to the size of dim {dim}, {n}")
     return reshape(input, shape=input.shape[:axis] + sizes + input.shape[axis + 1 :])
 
@@ -193,11 +194,12 @@ def squeeze(input, dim=None):
 def movedim(input, source, destination):
     """The axes `source` (one or several) at the places `destination`, the others in the order they had."""
     expect_tensors("movedim", input=input)
-    source, destination = dims("movedim", source, input.ndim), dims("movedim", destination, input.ndim)
+    source, destination = integers("movedim", source), integers("movedim", destination)
     if len(source) != len(destination):
         raise RuntimeError(
             f"movedim(): {len(source)} dims {source} cannot go to {len(destination)} places {destination}"
         )
+    source, destination = dims("movedim", source, input.ndim), dims("movedim", destination, input.ndim)
     order = [i for i in range(input.ndim) if i not in source]
     for to, axis in sorted(zip(destination, source, strict=True)):
         order.insert(to, axis)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.geometry import ShapeError
-from engine.ops._op import DtypeError, OutOfRange, expect_tensors, numpys_names, one_axis, op
+from engine.ops._op import OutOfRange, expect_tensors, numpys_names, one_axis, op
 from engine.ops.extreme import Selected
 
 __all__ = ["argsort", "bincount", "msort", "sort", "topk", "unique"]
@@ -81,7 +81,7 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 def bincount(k, x, weights=None, *, minlength=0):
     """How often 0, 1, 2, ... occur in a vector of integers, at least `minlength` counts; or the sums of their weights."""
     if x.dtype.kind not in "iu":
-        raise DtypeError(f"bincount() counts integers, got {x.dtype}; use x.long()")
+        raise NotImplementedError(f"bincount() counts integers, got {x.dtype}; use x.long()")
     if x.ndim != 1 or (x.size and k.min(x, (0,), False) < 0):
         raise ShapeError(f"bincount() only supports 1-d non-negative integral inputs, got shape {x.shape}")
     if minlength < 0:
