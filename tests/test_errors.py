@@ -52,12 +52,12 @@ GOLDEN = {
         "in model.classifier (Linear(in_features=100, out_features=10, bias=True)):\n  "
         "linear got input (2, 128), but in_features is 100 (last dimension must match)\n  Fix: Linear(128, 10), or LazyLinear(10)"),
     "one value per channel": (lambda: Net()(zeros(1, 3, 3, 3)), ShapeError,
-        "in model.features.1 (BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)):\n  "
+        "in model.features.1 (BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)):\n  "
         "batch_norm: expected more than 1 value per channel when training, got input size (1, 8, 1, 1)\n"
         "  The input came from model.features.0 (Conv2d) with shape (1, 8, 1, 1)."),
     # a layer by itself
     "batch norm's channels": (lambda: nn.BatchNorm2d(3)(zeros(2, 4, 2, 2)), ShapeError,
-        "in BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True):\n  "
+        "in BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True):\n  "
         "got an input with 4 channels (shape (2, 4, 2, 2)), expected num_features=3"),
     "pooling stride 0": (lambda: nn.MaxPool2d(2, 0)(zeros(1, 1, 4, 4)), ShapeError,
         "in MaxPool2d(kernel_size=2, stride=0, padding=0, dilation=1, ceil_mode=False):\n  stride must be at least 1, got stride=0"),
@@ -83,6 +83,24 @@ GOLDEN = {
         "groups must divide the channels: got groups=2, 3 input and 4 output channels"),
     "groups in a layer": (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "Conv2d: in_channels must be divisible by groups, got 3 and 2"),
     "bias": (lambda: F.conv2d(zeros(1, 1, 4, 4), zeros(1, 1, 2, 2), zeros(2)), ShapeError, "conv2d got a bias of shape (2,), expected (1,)"),
+    "channels of a transposed convolution": (lambda: nn.ConvTranspose2d(3, 4, 3)(zeros(2, 5, 9, 9)), ShapeError,
+        "in ConvTranspose2d(3, 4, kernel_size=(3, 3), stride=(1, 1)):\n  conv_transpose2d got an input with 5 channels (shape (2, 5, 9, 9)), "
+        "expected 3 (weights of shape (3, 4, 3, 3), which are [C, O/groups, kh, kw])"),
+    "output padding": (lambda: F.conv_transpose2d(zeros(1, 2, 5, 5), zeros(2, 3, 3, 3), output_padding=1), ShapeError,
+        "output_padding must not be negative and must be smaller than stride or dilation, got output_padding=1 for stride=1 and dilation=1"),
+    "output size": (lambda: nn.ConvTranspose2d(2, 3, 3, 2)(zeros(1, 2, 5, 5), output_size=(20, 20)), ShapeError,
+        "in ConvTranspose2d(2, 3, kernel_size=(3, 3), stride=(2, 2)):\n  ConvTranspose2d: got output_size (20, 20), "
+        "but for an input of shape (1, 2, 5, 5) it ranges from [11, 11] to [12, 12]"),
+    "channels last of a line": (lambda: F.conv1d(zeros(2, 9, 3), zeros(4, 3, 3)), ShapeError,
+        "conv1d got an input with 9 channels (shape (2, 9, 3)), expected 3 (weights of shape (4, 3, 3), groups=1). "
+        "The last axis fits: the images look like [N, L, C]; use x.permute(0, 2, 1)"),
+    "unpooling index": (lambda: F.max_unpool2d(zeros(1, 1, 1, 1), tensor([[[[7]]]]), 2), ShapeError,
+        "max_unpool: index 7 is out of range for 4 elements of size (2, 2)"),
+    "reflection": (lambda: F.pad(zeros(1, 3, 4), (4, 1), "reflect"), ShapeError,
+        "pad(): got padding (4, 1) for axis 2 of shape (1, 3, 4): it has 4 elements, which a reflection must be smaller than"),
+    "mode of interpolation": (lambda: F.interpolate(zeros(1, 1, 2, 2), size=3, mode="bicubic"), NotImplementedError,
+        "interpolate: got mode 'bicubic' for an input of shape (1, 1, 2, 2); there are 'nearest' (3-D or 4-D), 'nearest-exact' (3-D or 4-D), "
+        "'area' (3-D or 4-D), 'linear' (3-D), 'bilinear' (4-D)"),
     "label": (lambda: F.cross_entropy(zeros(3, 10), tensor([1, 10, 2])), IndexError,
         "cross_entropy: label 10 at position 1 is out of range for 10 classes (expected 0 to 9)"),
     "label in a layer": (lambda: nn.CrossEntropyLoss()(zeros(3, 10), tensor([1, 3, -1])), IndexError,

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from engine import backends
-from engine.geometry import Conv2dGeometry, Pool2dGeometry, ShapeError
+from engine.geometry import Conv2dGeometry, Pool2dGeometry, ShapeError, even_windows
 
 scipy_signal = pytest.importorskip("scipy.signal")
 REFERENCE = backends.get("reference")
@@ -145,6 +145,45 @@ def test_sizes_of_pytorch(size, kernel, stride, before, after, dilation, ceil):
         lambda: Conv2dGeometry.of(x.shape, w.shape, *convolution),
         lambda: torch.nn.functional.conv2d(x, w, None, *convolution),
     )
+
+
+@bounded(200)
+@given(extra=st.integers(0, 3), **SIZES)
+def test_a_transposed_convolution_gives_back_the_size(size, kernel, stride, before, after, dilation, extra):
+    """Whatever a convolution made of a size, its transpose with the right output padding makes that size of it."""
+    sides = (before, after, 0, 0)
+    try:
+        forward = Conv2dGeometry.of((2, 3, size, 4), (5, 3, kernel, 1), (stride, 1), sides, (dilation, 1))
+    except ShapeError:
+        assume(False)
+    lost = (size + before + after - dilation * (kernel - 1) - 1) % stride
+    back = Conv2dGeometry.of_transposed(
+        (2, 5, forward.oh, 4), (5, 3, kernel, 1), (stride, 1), sides, (lost, 0), 1, (dilation, 1)
+    )
+    assert back == forward
+    line = Conv2dGeometry.of_transposed(
+        (2, 5, forward.oh), (5, 3, kernel), stride, (before, after), lost, 1, dilation, axes=1
+    )
+    assert (line.w, line.ow, line.h, line.oh) == (size, forward.oh, 1, 1)
+    # More output padding than a stride: as many outputs more, and still the windows of the input.
+    extra %= max(stride, dilation)
+    if size - lost + extra > 0:
+        wide = Conv2dGeometry.of_transposed(
+            (2, 5, forward.oh, 4), (5, 3, kernel, 1), (stride, 1), sides, (extra, 0), 1, (dilation, 1)
+        )
+        assert (wide.h, wide.oh) == (size - lost + extra, forward.oh)
+
+
+@bounded(200)
+@given(size=st.integers(1, 40), out=st.integers(1, 40))
+def test_adaptive_windows_cover_the_image(size, out):
+    starts, ends = REFERENCE._intervals(size, out)
+    assert starts[0] == 0 and ends[-1] == size and (starts < ends).all() and (starts[1:] <= ends[:-1]).all()
+    assert [(s, e) for s, e in zip(starts, ends, strict=True)] == [
+        (math.floor(i * size / out), math.ceil((i + 1) * size / out)) for i in range(out)
+    ]
+    windows = even_windows((1, 1, size), (out,))
+    assert (windows is None) == (size % out > 0) and (windows is None or (ends - starts == windows[0]).all())
 
 
 # ---- the reference against SciPy

@@ -45,7 +45,7 @@ def interpolate(
         )
     if antialias:
         raise NotImplementedError("interpolate: antialias=True is not offered; use mode='area' to make images smaller")
-    sizes, steps = resized(input.shape, size, scale_factor, recompute_scale_factor, mode != "area")
+    sizes, steps = resized(input.shape, size, scale_factor, recompute_scale_factor, 0 if mode == "area" else 1)
     if mode == "area":
         return (adaptive_avg_pool1d if input.ndim == 3 else adaptive_avg_pool2d)(input, sizes)
     if mode in ("linear", "bilinear"):
