@@ -109,9 +109,16 @@ GOLDEN = {
         "nll_loss: label 4 at position 0 is out of range for 4 classes (expected 0 to 3)"),
     "float labels": (lambda: F.cross_entropy(zeros(3, 10), zeros(3)), TypeError,
         "cross_entropy expects class indices of an integer dtype, got float32 of shape (3,): use .long()"),
-    "one-hot labels": (lambda: F.cross_entropy(zeros(3, 10), zeros(3, 10)), TypeError,
-        "cross_entropy expects class indices of an integer dtype, got float32 of shape (3, 10): "
-        "one-hot or probability targets are not accepted; use target.argmax(1)"),
+    "one-hot labels": (lambda: F.cross_entropy(zeros(3, 10), zeros(3, 9)), TypeError,
+        "cross_entropy expects class indices of an integer dtype, got float32 of shape (3, 9): "
+        "probabilities of classes must have the shape of the scores, (3, 10)"),
+    "one-hot integers": (lambda: F.cross_entropy(zeros(3, 10), zeros(3, 10, dtype="int64")), RuntimeError,
+        "cross_entropy: a target of the scores' shape (3, 10) holds probabilities, expected a floating point dtype, "
+        "got int64; class indices have no axis of classes"),
+    "one-hot for nll": (lambda: F.nll_loss(zeros(3, 10), zeros(3, 10)), TypeError,
+        "nll_loss expects class indices of an integer dtype, got float32 of shape (3, 10): use target.argmax(1)"),
+    "label beside ignored ones": (lambda: F.cross_entropy(zeros(3, 10), tensor([-100, 10, 2])), IndexError,
+        "cross_entropy: label 10 at position 1 is out of range for 10 classes (expected 0 to 9)"),
     "number of labels": (lambda: F.cross_entropy(zeros(3, 10), zeros(4, dtype="int64")), ShapeError,
         "cross_entropy got scores of shape (3, 10) and labels of shape (4,), expected (3,)"),
     "labels in an array": (lambda: F.cross_entropy(zeros(3, 10), np.zeros(3, int)), TypeError,

@@ -5,6 +5,7 @@ from engine.nn.activation import *
 from engine.nn.container import *
 from engine.nn.conv import *
 from engine.nn.dropout import *
+from engine.nn.embedding import *
 from engine.nn.lazy import *
 from engine.nn.linear import *
 from engine.nn.loss import *

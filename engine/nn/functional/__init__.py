@@ -2,6 +2,7 @@
 
 from engine.nn.functional.activation import *
 from engine.nn.functional.convolution import *
+from engine.nn.functional.dropout import *
 from engine.nn.functional.linear import *
 from engine.nn.functional.loss import *
 from engine.nn.functional.norm import *
