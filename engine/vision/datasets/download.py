@@ -37,32 +37,36 @@ def fetch(files: Sequence[Remote], mirrors: Sequence[str], folder: str, opener=N
     or is not the one that was published; nothing else ever gets its name.
     """
     os.makedirs(folder, exist_ok=True)
-    for file in files:
-        target = os.path.join(folder, file.name)
-        if not (os.path.isfile(target) and _is_genuine(target, file)):
-            _fetch_one(file, [mirror + file.name for mirror in mirrors], target, opener or _default_opener())
+    missing = [file for file in files if not _is_there(os.path.join(folder, file.name), file)]
+    for i, file in enumerate(missing):
+        problems = _fetch_one(file, mirrors, os.path.join(folder, file.name), opener or _default_opener())
+        if problems:
+            tried = "".join(f"\n  {url}: {problem}" for url, problem in problems.items())
+            wanted = "".join(
+                f"\n  {' or '.join(mirror + f.name for mirror in mirrors)} ({f.size} bytes, sha256 {f.sha256})"
+                for f in missing[i:]
+            )
+            raise DownloadError(f"could not download {file.name}:{tried}\nGet by hand, and put into {folder}:{wanted}")
 
 
-def _fetch_one(file: Remote, urls: list[str], target: str, opener) -> None:
+def _fetch_one(file: Remote, mirrors: Sequence[str], target: str, opener) -> dict[str, str]:
+    """Fetch one file; what went wrong at each URL when none would give it, else nothing."""
     part = target + ".part"
     problems: dict[str, str] = {}
     for _ in range(PASSES):
         before = _size(part)
-        for url in urls:
+        for mirror in mirrors:
+            url = mirror + file.name
             try:
                 _continue(url, part, file, opener)
             except (OSError, EOFError, ValueError) as error:  # those of urllib and ssl are OSErrors
                 problems[url] = str(error) or type(error).__name__
                 continue
             os.replace(part, target)
-            return
+            return {}
         if _size(part) == before:  # nothing came, and nothing was thrown away
             break
-    tried = "".join(f"\n  {url}: {problem}" for url, problem in problems.items())
-    raise DownloadError(
-        f"could not download {file.name} ({file.size} bytes, sha256 {file.sha256}):{tried}\n"
-        f"Get it by hand from one of these and put it at {target}."
-    )
+    return problems
 
 
 def _continue(url: str, part: str, file: Remote, opener) -> None:
@@ -129,6 +133,10 @@ def _copy(response, part: str, start: int, file: Remote) -> None:
             bar.update(len(data))
         out.flush()
         os.fsync(out.fileno())
+
+
+def _is_there(path: str, file: Remote) -> bool:
+    return os.path.isfile(path) and _is_genuine(path, file)
 
 
 def _is_genuine(path: str, file: Remote) -> bool:
