@@ -220,6 +220,24 @@ def _captured(f):
         yield f
 
 
+def overwritten(array, node, since):
+    """Whether what the derivatives of `node`, and of what it was made of since then, need lies in `array`'s memory."""
+    owner, stack = _owner(array), [node]
+    while stack:
+        node = stack.pop()
+        if node is None or node.time <= since or isinstance(node, Leaf):
+            continue
+        if any(_owner(a) is owner for a in _captured(node.vjps)):
+            return True
+        stack += node.parents
+    return False
+
+
+def now():
+    """A time after everything recorded so far."""
+    return next(_clock)
+
+
 def touch(version, array, op):
     """Note that the operation `op` modified `array`, which `version` belongs to."""
     version.time = _LastInPlace.time = next(_clock)

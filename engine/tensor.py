@@ -283,7 +283,7 @@ class Tensor:
         self._check_writable(op)
         if result._node is not None or (self._node is not None and mode.grad):
             self._check_in_place(op)
-            self._node = result._node  # None where constants came in: their history is none
+            self._node = result._node or self._constant(op)
             for view in self._version.views:
                 # A view without history gets one when the base does: its gradient would silently be missing.
                 if (v := view()) is not None and v is not self and (v._node is not None or result._node is not None):
@@ -291,6 +291,11 @@ class Tensor:
         self._k.assign(self._array, Ellipsis, result._array)
         touch(self._version, self._array, op)
         return self
+
+    def _constant(self, op):
+        """The Node of values that what was here before has no part in."""
+        k = self._k
+        return Node(op, k, (self._node,), (lambda g: k.full(g.shape, 0, g.dtype),), ())
 
     def _check_writable(self, op):
         if not self._array.flags.writeable and self._k.device == "cpu":

@@ -83,7 +83,7 @@ def add(k, a, b):
 
 
 @_scaled
-@op(arithmetic=True)
+@op(arithmetic=True, bools=False)
 def sub(k, a, b):
     """a - alpha * b."""
     to_a, to_b = a.shape, b.shape
@@ -168,6 +168,17 @@ def fmod(k, a, b):
     )
 
 
+def _exponent(plain):
+    """`plain` with its second operand by PyTorch's name."""
+
+    @wraps(plain)
+    def apply(input, exponent):
+        return plain(input, exponent)
+
+    return apply
+
+
+@_exponent
 @op(arithmetic=True)
 def pow(k, a, b):
     """a to the power b. d/db is 0 where a is 0 and b is not negative, as in PyTorch."""

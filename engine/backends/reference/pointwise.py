@@ -77,8 +77,6 @@ class Pointwise:
 
     @quiet
     def sub(self, a, b, out=None):
-        if getattr(a, "dtype", None) == getattr(b, "dtype", None) == "bool":  # one of both may be a number
-            raise RuntimeError("sub: two bool tensors cannot be subtracted; use a ^ b, or a.int() - b.int()")
         return self.xp.subtract(a, b, out=out)
 
     # ---- division and powers

@@ -145,7 +145,8 @@ class Unary:
     def logit(self, a, eps):
         """log(a / (1 - a)), of a limited to eps..1-eps unless eps is None."""
         if eps is not None:
-            a = self.xp.clip(a, a.dtype.type(eps), 1 - a.dtype.type(eps))
+            low = a.dtype.type(eps)
+            a = self.xp.where(a < low, low, self.xp.minimum(a, 1 - low))
         return self.xp.log(a / (1 - a))
 
     @quiet

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from engine.ops import activation
-from engine.ops._op import expect_tensors, in_place
+from engine.ops._op import expect_tensors, in_place, over
 from engine.ops.activation import (
     gelu,
     glu,
@@ -17,9 +17,7 @@ from engine.ops.activation import (
     softsign,
     tanhshrink,
 )
-from engine.ops.shape import clone
 from engine.ops.unary import sigmoid, tanh
-from engine.tape import is_grad_enabled
 
 __all__ = [
     "celu", "celu_", "elu", "elu_", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_",
@@ -28,16 +26,13 @@ __all__ = [
     "threshold_",
 ]  # fmt: skip
 
-_OF_OUTPUT = (activation.relu, activation.hardtanh, activation.leaky_relu)  # whose derivatives need no input
-
 
 def _applied(f, inplace, input, *params):
-    """f(input, *params); in the place of the input if `inplace`, which is copied if the derivative needs it."""
+    """f(input, *params); in the place of the input if `inplace`."""
     if not inplace:
         return f(input, *params)
     expect_tensors(f.__name__, input=input)
-    source = clone(input) if f not in _OF_OUTPUT and input.requires_grad and is_grad_enabled() else input
-    return input._replace(f(source, *params), f"{f.__name__}_")
+    return over(input, f, *params)
 
 
 def relu(input, inplace=False):
