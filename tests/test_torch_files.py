@@ -199,7 +199,7 @@ def test_what_python_pickles(protocol):
         "long": list(range(3000)), "table": {i: str(i) for i in range(3000)}, "text": "x" * 300, "blob": b"y" * 300,
         "f": np.float64(1.5), "i": np.int32(-3), "b": np.bool_(True), "h": np.float16(0.5),
     }  # fmt: skip
-    arrays = {"c": np.arange(6).reshape(2, 3), "fortran": np.asfortranarray(np.ones((2, 3), "f4")), "big": np.arange(3, dtype=">i4"),
+    arrays = {"c": np.arange(6).reshape(2, 3), "fortran": np.asfortranarray(np.arange(6, dtype="f4").reshape(2, 3)), "big": np.arange(3, dtype=">i4"),
               "empty": np.zeros((0, 2)), "u8": np.array(3, "uint64"), "half": np.ones(2, "float16")}  # fmt: skip
     got = read_pickle(pickle.dumps({**data, "arrays": arrays}, protocol))
     got_arrays = got.pop("arrays")
