@@ -30,11 +30,10 @@ def crop(img, top, left, height, width):
     """The window of height x width whose upper left corner is (top, left); what lies outside the image is 0."""
     if check_image("crop", img):
         return img.crop((left, top, left + width, top + height))
-    _, h, w = get_dimensions(img)
-    outside = (-left, left + width - w, -top, top + height - h)
-    if max(outside) > 0:
-        return F.pad(img, outside)
-    return img[..., top : top + height, left : left + width]
+    part = img[..., max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
+    above, before = min(max(-top, 0), height), min(max(-left, 0), width)
+    outside = (before, width - before - part.shape[-1], above, height - above - part.shape[-2])
+    return F.pad(part, outside) if any(outside) else part
 
 
 def center_crop(img, output_size):
