@@ -1,4 +1,4 @@
-"""The element-wise, pooling, normalisation, loss and optimiser kernels against NumPy in float64, on every ISA.
+"""The element-wise, pooling, normalisation and loss kernels against NumPy in float64, on every ISA.
 
 Each is also run on 1, 2, 3, 4 and 7 threads with no threshold, and must give the same bits.
 """
@@ -10,7 +10,7 @@ import pytest
 from checks import on_all_threads, same_bits
 
 from engine.geometry import Pool2dGeometry
-from engine_ext import _isa, loss, norm, optim, parallel, pointwise, pool
+from engine_ext import _isa, loss, norm, parallel, pointwise, pool
 
 SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 127, 1009, 16384, 16385, 70001]
 EPS = np.finfo(np.float32).eps
@@ -473,91 +473,3 @@ def test_labels_are_checked():
         loss.cross_entropy_dx(random(4), p, labels % 10)
     assert loss.cross_entropy(x, labels.astype(np.int32)) is NotImplemented
     assert loss.cross_entropy(x, [0] * 5) is NotImplemented
-
-
-# ----- Optimisers -----
-
-
-def sgd_reference(p, g, buf, lr, momentum, dampening, weight_decay, nesterov, maximize, first):
-    g = (-g if maximize else g) + weight_decay * p
-    if buf is not None:
-        buf = g if first else momentum * buf + (1 - dampening) * g
-        g = g + momentum * buf if nesterov else buf
-    return p - lr * g, buf
-
-
-SGD = [(0.1, 0, 0, 0, False, False), (0.1, 0, 0, 0.01, False, True), (0.1, 0.9, 0, 0, False, False),
-       (0.1, 0.9, 0.3, 0.01, False, False), (0.1, 0.9, 0, 0.01, True, False)]  # fmt: skip
-
-
-def each_thread_count(step, *lists):
-    """Run step(*copies of lists) on all thread counts; the lists after it, which must be the same bits."""
-    results = []
-    for threads in (1, 2, 3, 4, 7):
-        parallel.set_num_threads(threads)
-        copies = [None if arrays is None else [a.copy() for a in arrays] for arrays in lists]
-        assert step(*copies) is None
-        results.append([a for arrays in copies if arrays is not None for a in arrays])
-    for r in results[1:]:
-        assert all(same_bits(a, b) for a, b in zip(results[0], r, strict=True))
-    return results[0]
-
-
-@pytest.mark.parametrize("options", SGD, ids=str)
-@pytest.mark.parametrize("first", [True, False])
-def test_sgd(options, first):
-    sizes = [n for n in SIZES if n] + [(3, 4, 5), 0]
-    params, grads, buffers = ([random(*np.atleast_1d(n), seed=s) for n in sizes] for s in range(3))
-    if not options[1]:
-        buffers = None
-    after = each_thread_count(lambda p, g, b: optim.sgd(p, g, b, *options, first), params, grads, buffers)
-    for i in range(len(sizes)):
-        p, g, b = (None if v is None else v[i].astype(np.float64) for v in (params, grads, buffers))
-        expected, expected_buffer = sgd_reference(p, g, b, *options, first)
-        close(after[i], expected)
-        if buffers:
-            close(after[2 * len(sizes) + i], expected_buffer)
-        assert same_bits(after[len(sizes) + i], grads[i])
-
-
-@pytest.mark.parametrize("decoupled", [False, True])
-@pytest.mark.parametrize("weight_decay", [0, 0.1])
-@pytest.mark.parametrize("maximize", [False, True])
-@pytest.mark.parametrize("step", [1, 1000])
-def test_adam(decoupled, weight_decay, maximize, step):
-    sizes = [n for n in SIZES if n] + [(3, 4, 5)]
-    params, grads, m, v = ([random(*np.atleast_1d(n), seed=s) for n in sizes] for s in range(4))
-    v = [np.abs(a) for a in v]
-    lr, beta1, beta2, eps = 0.01, 0.9, 0.999, 1e-8
-    after = each_thread_count(lambda p, g, m, v: optim.adam(p, g, m, v, step, lr, beta1, beta2, eps, weight_decay,
-                                                            decoupled, maximize), params, grads, m, v)  # fmt: skip
-    for i in range(len(sizes)):
-        p, g, a, b = (arrays[i].astype(np.float64) for arrays in (params, grads, m, v))
-        g = -g if maximize else g
-        p = p * (1 - lr * weight_decay) if decoupled else p
-        g = g if decoupled else g + weight_decay * p
-        a, b = beta1 * a + (1 - beta1) * g, beta2 * b + (1 - beta2) * g * g
-        p = p - lr / (1 - beta1**step) * a / (np.sqrt(b) / np.sqrt(1 - beta2**step) + eps)
-        for at, expected in ((0, p), (2, a), (3, b)):
-            close(after[at * len(sizes) + i], expected)
-
-
-def test_optimisers_refuse_before_they_change_anything():
-    good = [random(5), random(70)]
-    rest = (0.1, 0.9, 0, 0, False, False, False)
-    for bad in ([random(5)], [random(5), random(71)], [random(5), random(70).astype(np.float64)],
-                [random(5), random(140)[::2]], [random(5), None], []):  # fmt: skip
-        params = [a.copy() for a in good]
-        assert optim.sgd(params, bad, good, *rest) is NotImplemented
-        assert optim.sgd(params, good, bad, *rest) is NotImplemented
-        for lists in ((bad, good, good), (good, bad, good), (good, good, bad)):
-            assert optim.adam(params, *lists, 1, 0.1, 0.9, 0.999, 1e-8, 0, False, False) is NotImplemented
-        assert all(same_bits(a, b) for a, b in zip(params, good, strict=True))
-    readonly = random(5)
-    readonly.flags.writeable = False
-    assert optim.sgd([readonly], [random(5)], None, *rest) is NotImplemented
-    assert optim.sgd([], [], None, *rest) is None
-    with pytest.raises(ValueError, match="step"):
-        optim.adam(good, good, good, good, 0, 0.1, 0.9, 0.999, 1e-8, 0, False, False)
-    with pytest.raises(TypeError):
-        optim.sgd(None, good, good, *rest)

@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from updates import CASES, OPTIONS, STEPS, case_id, gradients, rounding, start
+from updates import CASES, OPTIONS, STEPS, advance, case_id, gradients, make, rounding
 
 import engine
 from engine import optim
@@ -22,22 +22,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def make(library, dtype="float32"):
-    return [library.tensor(p, dtype=getattr(library, dtype), requires_grad=True) for p in start()]
-
-
-def advance(library, optimiser, params, steps):
-    """Steps with the gradients of `gradients`; the paths of all parameters."""
-    paths = [[p.detach().numpy().copy()] for p in params]
-    for i in steps:
-        for p, g in zip(params, gradients(i), strict=True):
-            p.grad = library.tensor(g, dtype=p.dtype)
-        optimiser.step()
-        for p, path in zip(params, paths, strict=True):
-            path.append(p.detach().numpy().copy())
-    return paths
 
 
 # ---- paths

@@ -39,6 +39,9 @@ LION = [("Lion", {"lr": 0.01, **o}) for o in (
     {}, {"betas": (0.95, 0.98)}, {"weight_decay": 0.5}, {"maximize": True}, {"betas": (0.3, 0.4), "weight_decay": 0.1},
 )]  # fmt: skip
 CASES = [(name, {"lr": lr, **o}) for name, (lr, grid) in OPTIONS.items() for o in grid]
+ALL = [*CASES, *LION]
+NAMES = sorted({name for name, _ in ALL})
+FIRST = [next(case for case in ALL if case[0] == name) for name in NAMES]
 
 
 def case_id(case):
@@ -55,6 +58,23 @@ def gradients(i):
     """Gradients of step i, the same whatever the parameters are: then no difference can grow."""
     rng = np.random.default_rng(100 + i)
     return [rng.standard_normal(p.shape).astype("float32") + np.float32(0.3) for p in start()]
+
+
+def make(library, dtype="float32"):
+    """The parameters at their start, Tensors of engine or of torch."""
+    return [library.tensor(p, dtype=getattr(library, dtype), requires_grad=True) for p in start()]
+
+
+def advance(library, optimiser, params, steps):
+    """Steps with the gradients of `gradients`; the paths of all parameters."""
+    paths = [[p.detach().numpy().copy()] for p in params]
+    for i in steps:
+        for p, g in zip(params, gradients(i), strict=True):
+            p.grad = library.tensor(g, dtype=p.dtype)
+        optimiser.step()
+        for p, path in zip(params, paths, strict=True):
+            path.append(p.detach().numpy().copy())
+    return paths
 
 
 def rounding(path):
