@@ -90,6 +90,7 @@ ADAPTIVE = [
     S((3, 5, 6), sizes=(4, 4)),
     S((1, 2, 3, 4), sizes=(5, 7)),  # more outputs than inputs
     S((2, 2, 11), sizes=(4,)),
+    S((2, 2, 11), sizes=(2,)),  # few long windows
     S((0, 2, 5, 5), sizes=(3, 3)),
     S((2, 2, 5, 5), sizes=(0, 3)),
 ]
