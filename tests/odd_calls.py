@@ -257,6 +257,18 @@ for v in (*INTS, *NONSENSE):
     call(f"tensor int8 {t}", lambda v=v: engine.tensor(v, dtype="int8"))
     call(f"arange {t}", lambda v=v: engine.arange(v))
     call(f"arange step {t}", lambda v=v: engine.arange(0, 5, v))
+    call(f"arange of {t}", lambda v=v: engine.arange(v, v + 3 if isinstance(v, int) else v))
+    call(f"linspace {t}", lambda v=v: engine.linspace(0, 1, v))
+    call(f"linspace to {t}", lambda v=v: engine.linspace(0, v, 3))
+    call(f"logspace {t}", lambda v=v: engine.logspace(0, 1, 3, v))
+    call(f"eye {t}", lambda v=v: engine.eye(v))
+    call(f"eye 2, {t}", lambda v=v: engine.eye(2, v))
+    call(f"bincount {t}", lambda v=v: engine.bincount(engine.tensor([v])))
+    call(f"bincount minlength {t}", lambda v=v: engine.bincount(engine.tensor([1]), minlength=v))
+    call(f"einsum {t}", lambda v=v: engine.einsum("i,i", engine.ones(2), v))
+    call(f"meshgrid {t}", lambda v=v: engine.meshgrid(v, v))
+    call(f"addmm {t}", lambda v=v: engine.addmm(engine.ones(2, 2), engine.ones(2, 2), engine.ones(2, 2), beta=v))
+    call(f"finfo {t}", lambda v=v: engine.finfo(v) and None)
     call(f"randperm {t}", lambda v=v: engine.randperm(v))
     call(f"randint {t}", lambda v=v: engine.randint(v, (3,)))
     call(f"randint size {t}", lambda v=v: engine.randint(5, v))
@@ -266,6 +278,17 @@ for v in (*INTS, *NONSENSE):
         for name in ("sum", "mean", "var", "max", "argmax", "amax", "softmax", "log_softmax", "logsumexp", "unsqueeze", "squeeze", "flatten",
                      "reshape", "view", "expand", "permute", "__getitem__", "add", "mul", "pow", "eq", "fill_", "div"):  # fmt: skip
             call(f"{name} {t} of {shape}", lambda x=x, name=name, v=v: getattr(x.clone(), name)(v))
+        for name in ("prod", "std", "median", "norm", "all", "count_nonzero", "cumsum", "cumprod", "cummax", "sort", "argsort", "topk", "split", "unbind",
+                     "flip", "roll", "rot90", "tril", "diag", "diagonal", "repeat", "tile", "repeat_interleave", "new_zeros", "stride",
+                     "take_along_dim", "masked_fill", "to", "type"):  # fmt: skip
+            call(f"{name} {t} of {shape}", lambda x=x, name=name, v=v: getattr(x.clone(), name)(v))
+        for name in ("narrow", "select", "unflatten", "topk", "roll", "movedim", "repeat_interleave", "norm", "diagonal", "sort", "flatten"):
+            for args in ((v, 0), (0, v), (v, v), (0, v, 1), (0, 0, v)):
+                call(f"{name} {args} of {shape}", lambda x=x, name=name, a=args: getattr(x, name)(*a))
+        for name in ("gather", "index_select", "take", "scatter", "index_fill", "index_add"):
+            call(f"{name} {t} of {shape}", lambda x=x, name=name, v=v: getattr(x, name)(v, engine.tensor([0]), 1))
+            call(f"{name} 0, {t} of {shape}", lambda x=x, name=name, v=v: getattr(x, name)(0, v, 1))
+        call(f"where it is {t} of {shape}", lambda x=x, v=v: x.scatter(0, engine.zeros(shape, dtype="int64"), v))
         call(f"reshape 2, {t} of {shape}", lambda x=x, v=v: x.reshape(2, v))
         call(f"expand {t}, 3 of {shape}", lambda x=x, v=v: x.expand(v, 3))
         call(f"transpose {t} of {shape}", lambda x=x, v=v: x.transpose(0, v))

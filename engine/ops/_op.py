@@ -104,6 +104,7 @@ def _general(f, name, arrays, params, view, floats, aliases):
     names = [p.name for p in arrays]
     param_names = [p.name for p in params]
     required = sum(p.default is p.empty for p in arrays)
+    reduces = "keepdim" in param_names
 
     def apply(*args, **kwargs):
         if kwargs:
@@ -123,6 +124,8 @@ def _general(f, name, arrays, params, view, floats, aliases):
                 raise TypeError(f"{name}() is missing its argument {names[i]!r}")
             else:
                 inputs.append(None)
+        if reduces and "keepdim" in kwargs:
+            kwargs["keepdim"] = bool(kwargs["keepdim"])
         k = inputs[0]._k if isinstance(inputs[0], Tensor) else None
         for i, t in enumerate(inputs):
             if not isinstance(t, Tensor):

@@ -148,20 +148,23 @@ def roll(k, x, *, shifts, dims=None):
 @op
 def tril(k, x, *, diagonal=0):
     """The elements of each matrix on and below a diagonal (0: the main one, positive: above it), 0 elsewhere."""
-    _check_matrices("tril", x)
+    diagonal = _within_matrices("tril", x, diagonal)
     return k.tril(x, diagonal), (lambda g: k.tril(g, diagonal),)
 
 
 @op
 def triu(k, x, *, diagonal=0):
     """The elements of each matrix on and above a diagonal (0: the main one, positive: above it), 0 elsewhere."""
-    _check_matrices("triu", x)
+    diagonal = _within_matrices("triu", x, diagonal)
     return k.triu(x, diagonal), (lambda g: k.triu(g, diagonal),)
 
 
-def _check_matrices(name, x):
+def _within_matrices(name, x, diagonal):
+    """The diagonal, one just outside of the matrices for those further away."""
     if x.ndim < 2:
         raise ShapeError(f"{name}: input tensor must have at least 2 dimensions, got shape {x.shape}")
+    (offset,) = integers(name, diagonal)
+    return min(max(offset, -x.shape[-2]), x.shape[-1])
 
 
 @op(view=True)

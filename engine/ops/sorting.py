@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.geometry import ShapeError
+from engine.geometry import MAX_ELEMENTS, ShapeError
 from engine.ops._op import OutOfRange, expect_tensors, numpys_names, one_axis, op
 from engine.ops.extreme import Selected
 
@@ -86,6 +86,9 @@ def bincount(k, x, weights=None, *, minlength=0):
         raise ShapeError(f"bincount() only supports 1-d non-negative integral inputs, got shape {x.shape}")
     if minlength < 0:
         raise ShapeError(f"bincount(): minlength should be >= 0, got {minlength}")
+    largest = max(minlength, int(k.max(x, (0,), False)) if x.size else 0)
+    if largest > MAX_ELEMENTS:
+        raise ShapeError(f"bincount(): {largest} counts are more than fit in memory")
     if weights is not None and weights.shape != x.shape:
         raise ShapeError(
             f"bincount(): weights should be 1-d and as many as the input, got {weights.shape} and {x.shape}"
