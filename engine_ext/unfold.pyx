@@ -59,7 +59,10 @@ cdef void fold_images(const Conv2d *q, const float *cols, float *x) noexcept:
 
 
 def unfold(x, geom):
-    """x[n, c, h, w] -> the patches [n, c * kh * kw, oh * ow]; contiguous float32 and forward geometry, else NotImplemented."""
+    """x[n, c, h, w] -> the patches [n, c * kh * kw, oh * ow].
+
+    Contiguous float32 and a forward geometry, else NotImplemented.
+    """
     cdef Conv2d q
     if not is_f32(x):
         return NotImplemented
