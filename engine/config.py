@@ -68,7 +68,7 @@ def _compiled_rows() -> list[tuple[str, str]]:
 
 
 def _dependency_rows() -> list[tuple[str, str]]:
-    return [("depends on", _versions(("scipy", "threadpoolctl", "tqdm")))]
+    return [("depends on", _versions(("scipy", "safetensors", "threadpoolctl", "tqdm")))]
 
 
 def _versions(modules: tuple[str, ...]) -> str:

@@ -4,6 +4,7 @@ import builtins
 import io
 import os
 import pickle
+import pickletools  # noqa: F401  (loaded before anything is watched: a message may ask it for an opcode's name)
 import subprocess
 import sys
 import tracemalloc

@@ -27,9 +27,9 @@ KERNELS = sorted((ROOT / "engine_ext" / "kernels").glob("*.*"))
 MAY_IMPORT = {
     "engine": "engine.dtypes engine.inert engine.interchange engine.methods engine.functions engine.tape engine.tensor engine.ops engine.backends engine.generator engine.geometry numpy",
     "engine.__main__": "engine.cli",
-    "engine.cli": "engine engine.cli engine.nn engine.optim engine.utils engine.vision tqdm matplotlib",  # as a user would
+    "engine.cli": "engine engine.cli engine.nn engine.optim engine.serialization engine.utils engine.vision tqdm matplotlib",  # as a user would
     "engine.config": "engine engine_ext numpy",
-    "engine.dtypes": "engine.backends engine.tensor numpy",
+    "engine.dtypes": "engine.backends engine.ops engine.tensor numpy",
     "engine.views": "engine.ops engine.tape",
     "engine.conversion": "engine.functions",
     "engine.linalg": "engine.ops engine.geometry",
@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "engine.utils.dlpack": "engine.interchange",
     "engine.methods": "engine.conversion engine.dtypes engine.views engine.inert engine.interchange engine.functions engine.ops engine.tape engine.tensor",
     "engine.functions": "engine.backends engine.ops engine.tape engine.tensor",
-    "engine.serialization": "engine.serialization engine.backends engine.functions engine.generator engine.tape engine.tensor numpy",
+    "engine.serialization": "engine.serialization engine.backends engine.functions engine.generator engine.tape engine.tensor numpy safetensors",
     "engine.serialization.torch_file": "engine.serialization engine.backends engine.functions engine.nn engine.tape engine.tensor numpy",
     "engine.autograd": "engine.autograd engine.tape engine.tensor engine.ops engine.generator",
     "engine.nn.summary": "engine.nn engine.functions engine.backends engine.tape engine.geometry",  # runs models on shapes

@@ -103,7 +103,7 @@ def strace_works():
 
 @pytest.mark.skipif(not strace_works(), reason="strace is not here, or may not trace")
 @pytest.mark.parametrize(
-    "call, when", [("flock", 1), ("write", 1), ("write", 2), ("fchmod", 1), ("fsync", 1), ("rename", 1), ("fsync", 2)]
+    "call, when", [("flock", 1), ("write", 1), ("fchmod", 1), ("fsync", 1), ("rename", 1), ("fsync", 2)]
 )
 @pytest.mark.parametrize("how", ["signal=SIGKILL", "error=ENOSPC"])
 def test_each_system_call_killed_or_out_of_room(tmp_path, call, when, how):

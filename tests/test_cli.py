@@ -115,7 +115,7 @@ def test_train_digits_leaves_a_usable_run(cli, tmp_path):
     assert float(rows[1]["test_accuracy"]) > 0.7
     assert (run / "log.txt").read_text() == result.stdout
 
-    model = MODELS["lenet5"](image_size=32)
+    model = MODELS["lenet5"].build(image_size=32)
     model.load_state_dict(engine.load(run / "model.safetensors"))
 
 
@@ -198,7 +198,7 @@ def test_interrupt_keeps_what_was_learned(tmp_path):
     assert process.returncode == 130 and "Traceback" not in err
     assert "interrupted; what was learned so far is kept" in out
     assert out.splitlines()[-1].startswith("model: run/model.safetensors")
-    MODELS["lenet5"](image_size=32).load_state_dict(engine.load(tmp_path / "run" / "model.safetensors"))
+    MODELS["lenet5"].build(image_size=32).load_state_dict(engine.load(tmp_path / "run" / "model.safetensors"))
 
 
 def test_diverged_run_ends_with_advice(cli):
@@ -215,21 +215,20 @@ def test_train_mnist_in_place(cli, mnist_root):
 
 
 def test_full_disk_is_an_error_and_loses_nothing(tmp_path, monkeypatch, capsys):
-    from engine.cli import main
-    from engine.cli.run_folder import RunFolder
+    from engine.cli import main, trained
 
-    save, calls = RunFolder.save_model, []
+    save, calls = trained.save, []
 
-    def second_save_fails(self, model):
-        calls.append(self.model)
+    def second_save_fails(model, path, *names):
+        calls.append(path)
         if len(calls) == 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.model)
-        save(self, model)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        save(model, path, *names)
 
-    monkeypatch.setattr(RunFolder, "save_model", second_save_fails)
+    monkeypatch.setattr(trained, "save", second_save_fails)
     assert main(["train", "digits", "--epochs", "3", "--out", str(tmp_path / "run")]) == 1
     assert f"error: [Errno {errno.ENOSPC}] No space left on device" in capsys.readouterr().err
-    MODELS["lenet5"](image_size=32).load_state_dict(engine.load(tmp_path / "run" / "model.safetensors"))
+    MODELS["lenet5"].build(image_size=32).load_state_dict(engine.load(tmp_path / "run" / "model.safetensors"))
 
 
 # ---- refusals: golden
@@ -239,7 +238,7 @@ def test_full_disk_is_an_error_and_loses_nothing(tmp_path, monkeypatch, capsys):
     "arguments, message",
     [
         (["trian"], "argument <command>: invalid choice: 'trian'"),
-        (["train"], "the following arguments are required: dataset"),
+        (["train"], "name a data set, one of digits, mnist"),
         (["train", "cifar"], "argument dataset: invalid choice: 'cifar'"),
         (["train", "digits", "--model", "lenet6"], "argument --model: invalid choice: 'lenet6'"),
         (["train", "digits", "--threads", "0"], "argument --threads: expected a positive integer, got '0'"),

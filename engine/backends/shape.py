@@ -120,6 +120,11 @@ class Shape(Reference):
     def assign(self, a, index, value):
         """There is nothing to assign."""
 
+    def assign_along(self, a, indices, values, axis):
+        """Nor here."""
+
+    add_along, add_at = assign_along, assign
+
     def add_at(self, a, index, values):
         """Nor to add."""
 

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the accuracy."""
     model, dataset, _ = trained.load(options.weights)
-    test = recipes.load(dataset, options.root, train=False)
+    test = recipes.load(dataset, options.root, False, options.download)
     share = accuracy(model, DataLoader(test, batch_size=1000))
     print(f"{options.weights}: {round(share * len(test))} of {len(test)} test images of {dataset} right, {share:.2%}")
     return 0

@@ -90,7 +90,7 @@ def to_input(recipe: Recipe, augment: bool = False):
     return transforms.Compose([*first, transforms.ToTensor(), transforms.Normalize(recipe.data.mean, recipe.data.std)])
 
 
-def load(name: str, root: str | None, train: bool):
+def load(name: str, root: str | None, train: bool, download: bool = False):
     """The training (augmented) or test set; CommandError when its files are missing or damaged."""
     recipe = RECIPES[name]
     transform = to_input(recipe, augment=train)
@@ -98,16 +98,17 @@ def load(name: str, root: str | None, train: bool):
         if root is not None and train:
             print("note: digits comes with the package; --root is not needed and not read")
         return recipe.data(train=train, transform=transform)
-    if root and not os.path.isdir(root):
+    if root and not download and not os.path.isdir(root):
         raise CommandError(f"--root: there is no folder {root!r}")
     try:
-        return recipe.data(root or DEFAULT_ROOT, train=train, transform=transform)
+        return recipe.data(root or DEFAULT_ROOT, train=train, transform=transform, download=download)
     except (OSError, ValueError, RuntimeError) as error:
         raise CommandError(str(error)) from error
 
 
 def add_root(parser: argparse.ArgumentParser) -> None:
-    """The option that says where data files lie."""
+    """The options that say where data files lie."""
     parser.add_argument(
         "--root", help=f"folder of the data files, flat or as torchvision lays them out (default: {DEFAULT_ROOT})"
     )
+    parser.add_argument("--download", action="store_true", help="fetch missing data files from public mirrors")

@@ -74,8 +74,8 @@ class _Parts:
     def __init__(self, options, recipe):
         self.options = options
         self.model = _place(recipes.build(options.model, recipe), options.device)
-        self.train_set = recipes.load(options.dataset, options.root, train=True)
-        self.test_set = recipes.load(options.dataset, options.root, train=False)
+        self.train_set = recipes.load(options.dataset, options.root, True, options.download)
+        self.test_set = recipes.load(options.dataset, options.root, False, options.download)
         self.draws = engine.Generator().manual_seed(options.seed)
         self.loader = DataLoader(
             self.train_set, options.batch_size, shuffle=True, generator=self.draws, num_workers=options.workers

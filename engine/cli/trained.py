@@ -7,6 +7,7 @@ import argparse
 import engine
 from engine.cli.command import CommandError
 from engine.cli.recipes import RECIPES, Recipe, build
+from engine.serialization import metadata
 from engine.vision.models import MODELS
 
 
@@ -18,7 +19,7 @@ def save(model, path: str, name: str, dataset: str) -> None:
 def load(path: str) -> tuple:
     """(model in evaluation mode, name of its data set, Recipe) of a file that `train` wrote; CommandError otherwise."""
     try:
-        state, notes = engine.load(path), engine.metadata(path)
+        state, notes = engine.load(path), metadata(path)
         name, dataset = notes.get("model"), notes.get("dataset")
         if name not in MODELS or dataset not in RECIPES:
             raise CommandError(f"{path}: not a file that `train` saved: it names no network and data set")

@@ -1,10 +1,12 @@
-"""The safetensors format: a size, a header in JSON, the elements. Written in row-major order and little-endian.
+"""The safetensors format, through the library of that name behind a strict check of what it lets pass.
 
     https://huggingface.co/docs/safetensors: u64 N; N bytes of {"name": {"dtype", "shape", "data_offsets"}, ...,
     "__metadata__": {string: string}}; then the data, without gaps. Offsets count from the end of the header.
 
-The reader believes nothing: names are unique, shape times size of an element is what the offsets span, and the spans
-cover the rest of the file exactly, before the first byte of data is read. One array at a time is held twice.
+The library (0.8) writes the memory of a strided array as if it were contiguous, takes a name that stands in the header
+twice, and allocates before it has looked at everything: so arrays are given to it in row-major order, and a header is
+believed only when its names are unique, shape times size of an element is what the offsets span, and the spans cover
+the rest of the file exactly.
 """
 
 from __future__ import annotations
@@ -12,14 +14,12 @@ from __future__ import annotations
 import json
 
 import numpy
+import safetensors
+import safetensors.numpy
 
 from engine.serialization.elements import FileFormatError, byte_count, checked_shape, elements
 
 MAX_HEADER = 100_000_000
-_NAMES = {
-    "float64": "F64", "float32": "F32", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8",
-    "bool": "BOOL",
-}  # fmt: skip
 _KINDS = {
     "F64": "f8", "F32": "f4", "F16": "f2", "BF16": "bf16", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1", "U8": "u1",
     "BOOL": "b1",
@@ -27,22 +27,9 @@ _KINDS = {
 
 
 def write(f, arrays: dict[str, numpy.ndarray], metadata: dict[str, str]) -> None:
-    """Write arrays of any layout. They are listed as they come and lie by falling size of element, so all are aligned."""
-    order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
-    spans, end = {}, 0
-    for name in order:
-        spans[name] = [end, end + arrays[name].nbytes]
-        end = spans[name][1]
-    header: dict = {"__metadata__": metadata} if metadata else {}
-    for name, a in arrays.items():
-        header[name] = {"dtype": _NAMES[a.dtype.name], "shape": a.shape, "data_offsets": spans[name]}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    f.write(len(text).to_bytes(8, "little") + text)
-    for name in order:
-        a = arrays[name]
-        a = numpy.ascontiguousarray(a.astype(a.dtype.newbyteorder("<"), copy=False))
-        f.write(a.reshape(-1).view("u1").data)
+    """Write arrays of any layout and byte order; the library orders them by size of element and name."""
+    plain = {name: numpy.array(a, a.dtype.newbyteorder("<"), order="C") for name, a in arrays.items()}
+    f.write(safetensors.numpy.save(plain, metadata or None))
 
 
 def read(f, size: int) -> tuple[dict[str, numpy.ndarray], dict[str, str]]:
@@ -51,14 +38,15 @@ def read(f, size: int) -> tuple[dict[str, numpy.ndarray], dict[str, str]]:
     metadata = header.pop("__metadata__", {})
     entries = {name: _entry(name, entry) for name, entry in header.items()}
     _check_spans(entries, size - start)
-    arrays: dict = dict.fromkeys(entries)
-    for name, (kind, shape, begin, end) in sorted(entries.items(), key=lambda e: e[1][2:]):
-        f.seek(start + begin)
-        data = f.read(end - begin)
-        if len(data) != end - begin:
-            raise FileFormatError(f"it ended within tensor {name!r} while it was read")
-        arrays[name] = elements(data, kind).reshape(shape)
-    return arrays, metadata
+    f.seek(0)
+    data = f.read(size)
+    if len(data) != size:
+        raise FileFormatError(f"it ended after {len(data)} of {size} bytes while it was read")
+    try:
+        found = dict(safetensors.deserialize(data))
+    except safetensors.SafetensorError as error:
+        raise FileFormatError(f"not a valid safetensors file: {error}") from None
+    return {name: elements(found[name]["data"], kind).reshape(shape) for name, (kind, shape, *_) in entries.items()}, metadata
 
 
 def metadata(f, size: int) -> dict[str, str]:
