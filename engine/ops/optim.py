@@ -34,8 +34,9 @@ def _update(kernel, name, params, states, *options):
 
 def count(counter):
     """Add 1 to a counter, a 0-d Tensor, in place; returns its value as an integer."""
-    counter._array += 1
-    return int(counter._array)
+    value = int(counter._array) + 1
+    counter._array[()] = value
+    return value
 
 
 def scale(counter, factor):
