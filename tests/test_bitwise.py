@@ -101,6 +101,11 @@ OPERATIONS = {
        [(64, 6, 14, 14), (3, 17, 5, 5), (200, 33), (2, 1, 100, 100), (7, 64, 1, 1)]},
     "batch_norm eval": ((lambda x, w, b: F.batch_norm(x, engine.zeros(9), engine.ones(9), w, b)), [(5, 9, 7, 7), (9,), (9,)]),
     **{f"cross_entropy {m} {n}": ((lambda x, m=m, n=n: F.cross_entropy(x, labels(m, n))), [(m, n)]) for m, n in [(64, 10), (1, 3), (301, 17), (5, 5000)]},
+    **{f"cross_entropy {name}": ((lambda x, o=o: F.cross_entropy(x, labels(301, 17), **o)), [(301, 17)]) for name, o in
+       {"smooth": {"label_smoothing": 0.1}, "ignore": {"ignore_index": 3}, "weight": {"weight": engine.ones(17) * 0.3}}.items()},
+    **{f"group_norm {s} {g}": ((lambda x, w, b, g=g: F.group_norm(x, g, w, b)), [s, (s[1],), (s[1],)]) for s, g in [((8, 64, 9, 7), 4), ((3, 6, 50), 6), ((2, 4, 100, 100), 1)]},
+    **{f"layer_norm {s}": ((lambda x, w, b, s=s: F.layer_norm(x, s[-1:], w, b)), [s, s[-1:], s[-1:]]) for s in [(64, 120), (3, 5, 1031), (2, 20_000)]},
+    "embedding": ((lambda w: F.embedding(labels(5000, 50).reshape(50, 100), w)), [(50, 33)]),
     **{f"{name} {s}": ((lambda x, name=name: getattr(x, name)(-1)), [s]) for name in ("softmax", "log_softmax") for s in [(64, 10), (7, 1001), (3, 5, 9)]},
     **{f"{name} {s}": ((lambda x, name=name: getattr(x.abs() + 0.5, name)()), [s]) for name in ("exp", "log", "sqrt", "relu", "sigmoid", "tanh", "neg")
        for s in [(64, 1000), (3, 16_385), (7,)]},

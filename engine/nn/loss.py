@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from engine.nn import functional as F
 from engine.nn.module import Module
-from engine.ops._losses import REDUCTIONS, check_reduction, reduction_of
+from engine.ops._losses import REDUCTIONS, reduction_of
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CosineSimilarity", "CrossEntropyLoss", "GaussianNLLLoss",
@@ -21,8 +21,7 @@ class _Loss(Module):
 
     def __init__(self, size_average=None, reduce=None, reduction="mean"):
         super().__init__()
-        self.reduction = reduction_of(size_average, reduce, reduction)
-        check_reduction(self.reduction, self.allowed)
+        self.reduction = reduction_of(size_average, reduce, reduction, self.allowed)
 
 
 class _WeightedLoss(_Loss):

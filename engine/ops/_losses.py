@@ -12,27 +12,26 @@ from engine.ops.shape import broadcast_shapes, expand
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def reduction_of(size_average, reduce, reduction):
-    """`reduction`, unless one of PyTorch's old arguments is given, which decide then, with PyTorch's warning."""
-    if size_average is None and reduce is None:
-        return reduction
-    chosen = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(f"size_average and reduce are deprecated, please use reduction={chosen!r} instead", stacklevel=3)
-    return chosen
+def reduction_of(size_average, reduce, reduction, allowed=REDUCTIONS):
+    """`reduction`, which must be one of those allowed (ValueError).
 
-
-def check_reduction(reduction, allowed=REDUCTIONS):
-    """ValueError unless `reduction` is one of those allowed."""
+    PyTorch's old arguments decide instead where they are given, with its warning.
+    """
+    if size_average is not None or reduce is not None:
+        reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+        warnings.warn(
+            f"size_average and reduce are deprecated, please use reduction={reduction!r} instead", stacklevel=3
+        )
     if reduction not in allowed:
         names = ", ".join(map(repr, allowed[:-1])) + f" or {allowed[-1]!r}"
         raise ValueError(f"{reduction!r} is not a valid value for reduction: use {names}")
+    return reduction
 
 
 def reduced(losses, reduction):
     """The mean of the losses, their sum, or for 'none' the losses."""
     if reduction == "mean":
         return mean(losses)
-    check_reduction(reduction)
     return sum(losses) if reduction == "sum" else losses
 
 

@@ -7,7 +7,7 @@ class index is `ignore_index` add nothing. Means with weights are divided by the
 from __future__ import annotations
 
 from engine.geometry import ShapeError
-from engine.ops._losses import check_reduction, reduced, reduction_of
+from engine.ops._losses import reduced, reduction_of
 from engine.ops._op import DtypeError, check_floats, converted, expect_tensors, op
 from engine.ops.activation import log_softmax, relu
 from engine.ops.compare import ne
@@ -21,7 +21,8 @@ __all__: list[str] = []
 
 
 def _check_labels(name, scores, labels):
-    check_floats(name, input=scores)
+    if scores.dtype.kind != "f":
+        raise NotImplementedError(f"{name}: not implemented for scores of dtype {scores.dtype}; use .float()")
     if labels.dtype.kind not in "iu":
         hint = "use .long()" if labels.ndim < 2 else "use target.argmax(1)"
         if labels.ndim > 1 and name == "cross_entropy":
@@ -62,7 +63,7 @@ def _as_rows(name, scores, labels):
     if not scores.ndim:
         raise ShapeError(f"{name} expects scores of at least one dimension, got a 0-d tensor")
     if scores.ndim == 1:
-        if labels.ndim:
+        if labels.ndim > 1 or labels.numel() != 1:
             raise ShapeError(
                 f"{name} got scores of shape {scores.shape} and labels of shape {labels.shape}, expected ()"
             )
@@ -174,7 +175,8 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
 
 def _shaped(name, rows, input, target, weight, ignore_index, smoothing, reduction):
     loss = _classified(name, rows, input, target, weight, ignore_index, smoothing, reduction)
-    return reshape(loss, shape=target.shape) if loss.ndim and loss.shape != target.shape else loss
+    shape = input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
+    return reshape(loss, shape=shape) if loss.ndim and loss.shape != shape else loss
 
 
 def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
@@ -184,13 +186,12 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     """
     name = "multi_margin_loss"
     reduction = reduction_of(size_average, reduce, reduction)
-    check_reduction(reduction)
     if p not in (1, 2):
         raise ValueError(f"{name}: only p == 1 and p == 2 supported, got {p}")
     expect_tensors(name, input=input, target=target)
     if input.ndim not in (1, 2):
         raise ShapeError(f"{name} expects scores [M, C] or [C], got shape {input.shape}")
-    scores, labels = _as_rows(name, input, reshape(target, shape=()) if input.ndim == target.numel() == 1 else target)
+    scores, labels = _as_rows(name, input, target)
     _check_labels(name, scores._array, labels._array)
     _check_weight(name, scores, weight, scores.shape[1])
     column = reshape(converted(name, labels, "int64"), shape=(-1, 1) if labels.numel() else (0, 1))

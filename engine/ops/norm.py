@@ -16,8 +16,15 @@ from engine.ops._op import check_floats, op
 __all__: list[str] = []
 
 
+def check_input(name, x, **affine):
+    """NotImplementedError, PyTorch's choice, for integers; DtypeError for parameters of another dtype."""
+    if x.dtype.kind != "f":
+        raise NotImplementedError(f"{name}: not implemented for input of dtype {x.dtype}; use .float()")
+    check_floats(name, input=x, **affine)
+
+
 def _check(name, x, **per_channel):
-    check_floats(name, input=x, **per_channel)
+    check_input(name, x, **per_channel)
     if x.ndim < 2:
         raise ShapeError(f"{name} expects [N, C, ...], got shape {x.shape}")
     for argument, a in per_channel.items():
@@ -89,7 +96,7 @@ def group_norm(k, x, w=None, b=None, *, groups, eps=1e-5):
 @op
 def layer_norm(k, x, w=None, b=None, *, dims, eps=1e-5):
     """Each sample's last `dims` axes normalised; w and b have the shape of these axes."""
-    check_floats("layer_norm", input=x, weight=w, bias=b)
+    check_input("layer_norm", x, weight=w, bias=b)
     shape, last = x.shape, x.shape[x.ndim - dims :]
     flat = (math.prod(shape[: x.ndim - dims]), math.prod(last))
     rows = x.reshape(1, *flat)

@@ -10,8 +10,8 @@ import math
 import warnings
 
 from engine.geometry import ShapeError
-from engine.ops._losses import REDUCTIONS, check_reduction, pair, reduced, reduction_of
-from engine.ops._op import check_floats, expect_tensors, op
+from engine.ops._losses import REDUCTIONS, pair, reduced, reduction_of
+from engine.ops._op import DtypeError, check_floats, expect_tensors, op
 from engine.ops.activation import logsigmoid
 from engine.ops.compare import gt, lt
 from engine.ops.pointwise import add, div, mul, sub, where
@@ -83,6 +83,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """d * d / 2 where |d| = |input - target| is at most delta, delta * (|d| - delta / 2) beyond (Huber 1964)."""
+    reduction_of(None, None, reduction)
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
     losses = huber_error(*pair("huber_loss", input, target), delta=delta)
@@ -179,8 +180,10 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
             "kl_div: reduction 'mean' divides by all sizes of the input; the divergence is reduction='batchmean'",
             stacklevel=2,
         )
-    reduction = reduction_of(size_average, reduce, reduction)
-    check_reduction(reduction, (*REDUCTIONS, "batchmean"))
+    reduction = reduction_of(size_average, reduce, reduction, (*REDUCTIONS, "batchmean"))
+    expect_tensors("kl_div", input=input, target=target)
+    if input.dtype.kind != "f" or target.dtype.kind != "f":
+        raise DtypeError(f"kl_div: integers are not supported, got input {input.dtype} and target {target.dtype}")
     x, t = pair("kl_div", input, target, warn=False)
     losses = mul(exp(t), sub(t, x)) if log_target else kl_pointwise(x, t)
     if reduction != "batchmean":
@@ -210,7 +213,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     `var` is a number, or a Tensor of the input's shape, or of it with a last axis of 1 or none. `full` adds log(2 pi) / 2.
     """
     expect_tensors("gaussian_nll_loss", input=input, target=target)
-    check_reduction(reduction)
+    reduction_of(None, None, reduction)
     if var < 0 if not isinstance(var, Tensor) else any(lt(var, 0)):
         raise ValueError("gaussian_nll_loss: var has negative entries")
     var, logarithm = _limited(input, var, eps) if isinstance(var, Tensor) else (max(var, eps), math.log(max(var, eps)))

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from engine.backends.reference.pointwise import quiet
+
 
 class Losses:
+    @quiet
     def softmax(self, x, axis):
         e = self.xp.exp(x - x.max(axis, keepdims=True)) if x.size else x.copy()
-        return self.xp.asarray(e / e.sum(axis, keepdims=True) if x.size else e)
+        return e / e.sum(axis, keepdims=True) if x.size else e
 
+    @quiet
     def log_softmax(self, x, axis):
         if not x.size:
             return x.copy()
         shifted = x - x.max(axis, keepdims=True)
-        return self.xp.asarray(shifted - self.xp.log(self.xp.exp(shifted).sum(axis, keepdims=True)))
+        return shifted - self.xp.log(self.xp.exp(shifted).sum(axis, keepdims=True))
 
+    @quiet
     def softmax_dx(self, g, y, axis):
-        return self.xp.asarray(y * (g - (g * y).sum(axis, keepdims=True)))
+        return y * (g - (g * y).sum(axis, keepdims=True))
 
+    @quiet
     def log_softmax_dx(self, g, y, axis):
-        return self.xp.asarray(g - self.xp.exp(y) * g.sum(axis, keepdims=True))
+        return g - self.xp.exp(y) * g.sum(axis, keepdims=True)
 
     def checked_labels(self, name, labels, classes):
         """int64 labels; IndexError names the first one outside 0..classes-1 and its position."""

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from functools import wraps
+
+
+def _silent(f):
+    """A kernel without NumPy's warnings: infinite inputs give nan, as in PyTorch."""
+
+    @wraps(f)
+    def kernel(self, *args):
+        with self.xp.errstate(all="ignore"):
+            return f(self, *args)
+
+    return kernel
+
 
 class Normalisation:
     def _channel(self, a, ndim):
         return a.reshape((1, -1) + (1,) * (ndim - 2))
 
+    @_silent
     def batch_norm_stats(self, x):
         """(mean[C], biased variance[C]); nan when the batch is empty."""
         axes = (0, *range(2, x.ndim))
         items = x.dtype.type(x.size // max(x.shape[1], 1))
-        with self.xp.errstate(invalid="ignore"):
-            mean = x.sum(axes) / items
-            centred = x - self._channel(mean, x.ndim)
-            return mean, (centred * centred).sum(axes) / items
+        mean = x.sum(axes) / items
+        centred = x - self._channel(mean, x.ndim)
+        return mean, (centred * centred).sum(axes) / items
 
+    @_silent
     def invstd(self, var, eps):
         return self.xp.asarray(1 / self.xp.sqrt(var + var.dtype.type(eps)))
 
+    @_silent
     def batch_norm(self, x, mean, invstd, w, b):
         """(x - mean) * invstd * w + b; w and b may be None."""
         y = (x - self._channel(mean, x.ndim)) * self._channel(invstd, x.ndim)
         y = y if w is None else y * self._channel(w, x.ndim)
         return y if b is None else y + self._channel(b, x.ndim)
 
+    @_silent
     def batch_norm_dx(self, g, x, mean, invstd, w):
         """(dx, dw, db) where mean and variance are those of x itself."""
         dx, dw, db = self.batch_norm_eval_dx(g, x, mean, invstd, w)
@@ -34,6 +50,7 @@ class Normalisation:
         shift = self._channel(db / items, x.ndim) + normed * self._channel(dw / items, x.ndim)
         return dx - shift * self._channel(scale, x.ndim), dw, db
 
+    @_silent
     def batch_norm_eval_dx(self, g, x, mean, invstd, w):
         """(dx, dw, db) where mean and variance are constants."""
         axes = (0, *range(2, x.ndim))

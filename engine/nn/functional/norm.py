@@ -7,7 +7,7 @@ import math
 from engine.geometry import ShapeError, integer
 from engine.nn.functional.pooling import avg_pool2d
 from engine.ops import norm
-from engine.ops._op import check_floats, expect_tensors
+from engine.ops._op import expect_tensors
 from engine.ops.pad import pad
 from engine.ops.pointwise import add, clamp_min, div, mul, pow
 from engine.ops.reduce import mean
@@ -23,7 +23,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     """Batch normalisation of [N, C, ...]; while training the running statistics, if any, are updated in place."""
     if not training:
         if running_mean is None or running_var is None:
-            raise ValueError("batch_norm: running_mean and running_var are needed when training is False")
+            raise RuntimeError("batch_norm: running_mean and running_var are needed when training is False")
         return norm.batch_norm_eval(input, running_mean, running_var, weight, bias, eps=eps)
     y, mean, var = norm.batch_norm_train(input, weight, bias, eps=eps)
     if input.numel():
@@ -101,7 +101,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     eps None is the distance of 1 to the next number of the dtype.
     """
     axes = _last_axes("rms_norm", input, normalized_shape, weight=weight)
-    check_floats("rms_norm", input=input._array, weight=None if weight is None else weight._array)
+    norm.check_input("rms_norm", input._array, weight=None if weight is None else weight._array)
     if eps is None:
         eps = 2.0**-23 if input.dtype.name == "float32" else 2.0**-52
     y = mul(input, rsqrt(add(mean(square(input), tuple(range(-axes, 0)), True), eps)))
@@ -116,6 +116,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     expect_tensors("local_response_norm", input=input)
     if input.ndim < 3:
         raise ShapeError(f"local_response_norm: expected 3D or higher dimensionality input, got shape {input.shape}")
+    norm.check_input("local_response_norm", input._array)
     if not input.numel():
         return input
     n, c = input.shape[:2]
