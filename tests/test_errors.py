@@ -138,7 +138,7 @@ GOLDEN = {
     "reduction": (lambda: nn.MSELoss(reduction="avg"), ValueError,
         "'avg' is not a valid value for reduction: use 'mean', 'sum' or 'none'"),
     "dropout": (lambda: nn.Dropout(1.5), ValueError, "dropout probability has to be between 0 and 1, but got 1.5"),
-    "backend": (lambda: engine.use_backend("gpu"), ValueError, "unknown backend 'gpu'; there are cpu, reference"),
+    "backend": (lambda: engine.use_backend("gpu"), ValueError, "unknown backend 'gpu'; there are cpu, reference, shape"),
     "device": (lambda: zeros(2, device="cuda:0"), RuntimeError, "device 'cuda:0' is not available in this build; use 'cpu'"),
     "dtype": (lambda: zeros(2, dtype="float16"), TypeError,
         "dtype float16 is not supported; use one of float32, float64, int64, int32, int16, int8, uint8, bool "

@@ -164,6 +164,19 @@ def test_lazy_layers_become_ordinary_ones():
     assert weight.tolist() != before
 
 
+def test_every_lazy_layer():
+    for kind, shape, expected in [
+        (nn.LazyConv1d, (2, 6, 9), (4, 6, 3)),
+        (nn.LazyConvTranspose1d, (2, 6, 9), (6, 4, 3)),
+        (nn.LazyConvTranspose2d, (2, 6, 5, 4), (6, 4, 3, 3)),
+        (nn.LazyConv2d, (6, 5, 4), (4, 6, 3, 3)),
+    ]:
+        layer = kind(4, 3)
+        y = layer(engine.ones(shape))
+        assert type(layer) is kind.kind and layer.in_channels == 6 and layer.weight.shape == expected
+        assert y.tolist() == layer(engine.ones(shape)).tolist()
+
+
 def test_lazy_layers_start_as_ordinary_ones_do():
     engine.manual_seed(3)
     ordinary = nn.Linear(7, 5)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 
 from engine.generator import Generator, drawing_from
-from engine.nn.conv import Conv2d
+from engine.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from engine.nn.linear import Linear
 from engine.nn.parameter import UninitializedParameter
 
-__all__ = ["LazyConv2d", "LazyLinear"]
+__all__ = ["LazyConv1d", "LazyConv2d", "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyLinear"]
 
 
 class _Lazy:
@@ -59,3 +59,21 @@ class LazyConv2d(_Lazy, Conv2d):
     """Conv2d(in_channels, ...) whose in_channels is that of the first input [N, C, H, W] or [C, H, W]."""
 
     kind, size_name, axis = Conv2d, "in_channels", -3
+
+
+class LazyConv1d(_Lazy, Conv1d):
+    """Conv1d(in_channels, ...) whose in_channels is that of the first input [N, C, L] or [C, L]."""
+
+    kind, size_name, axis = Conv1d, "in_channels", -2
+
+
+class LazyConvTranspose1d(_Lazy, ConvTranspose1d):
+    """ConvTranspose1d(in_channels, ...) whose in_channels is that of the first input [N, C, L] or [C, L]."""
+
+    kind, size_name, axis = ConvTranspose1d, "in_channels", -2
+
+
+class LazyConvTranspose2d(_Lazy, ConvTranspose2d):
+    """ConvTranspose2d(in_channels, ...) whose in_channels is that of the first input [N, C, H, W] or [C, H, W]."""
+
+    kind, size_name, axis = ConvTranspose2d, "in_channels", -3

@@ -30,6 +30,7 @@ class Module:
 
     training: bool = True
     _hooks: Hooks | None = None  # made by the first hook that is registered
+    _may_miss: tuple[str, ...] = ()  # buffers that old state dicts lack, as PyTorch's of before 0.4.1 do
 
     def __init__(self):
         for table in ("_parameters", "_buffers", "_modules"):
@@ -305,6 +306,12 @@ class Module:
                     state[f"{path}.{name}" if path else name] = t
         return state
 
+    def _missable(self):
+        """The names that a state dict may lack."""
+        return {
+            f"{path}.{n}" if path else n for path, m in self.named_modules(remove_duplicate=False) for n in m._may_miss
+        }
+
     def state_dict(self, *, prefix="", keep_vars=False):
         """Every parameter and persistent buffer by its dotted name, sharing memory with the module."""
         return OrderedDict((prefix + name, t if keep_vars else t.detach()) for name, t in self._state().items())
@@ -320,8 +327,8 @@ class Module:
         for name, t in state_dict.items():
             if not isinstance(t, Tensor):
                 raise TypeError(f"load_state_dict: entry {name!r} must be a Tensor, got {type(t).__name__}")
-        own = self._state()
-        missing = [n for n in own if n not in state_dict]
+        own, spared = self._state(), self._missable()
+        missing = [n for n in own if n not in state_dict and n not in spared]
         unexpected = [n for n in state_dict if n not in own]
         problems = [f"{kind} key(s) in state_dict: {', '.join(map(repr, keys))}." for kind, keys in
                     (("Missing", missing), ("Unexpected", unexpected)) if keys and strict]  # fmt: skip

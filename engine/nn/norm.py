@@ -37,6 +37,8 @@ class _WithStatistics(_Affine):
 
     channel_axis: dict  # by the number of an input's dimensions
 
+    _may_miss = ("num_batches_tracked",)
+
     def __init__(
         self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True
     ):  # fmt: skip

@@ -13,7 +13,7 @@ def normalize_images(images, indices=None, *, mean, std):
 
 @op
 def augment_images(
-    k, images, indices=None, windows=None, flips=None, holes=None, *, size=None, fill=0.0, mean=0.0, std=1.0, value=0.0
+    k, images, indices=None, windows=None, flips=None, holes=None, *, size=None, fill=0, mean=0, std=1, value=0
 ):
     """(images / 255 - mean) / std of windows cut out of images, mirrored and with rectangles erased.
 
