@@ -66,12 +66,13 @@ float32 = float = _numpy.dtype("float32")
 float64 = double = _numpy.dtype("float64")
 int64 = long = _numpy.dtype("int64")
 int32 = int = _numpy.dtype("int32")
-int16 = _numpy.dtype("int16")
+int16 = short = _numpy.dtype("int16")
 int8 = _numpy.dtype("int8")
 uint8 = _numpy.dtype("uint8")
 bool = _numpy.dtype("bool")
 float16 = half = _numpy.dtype("float16")  # refused wherever they are asked for, by name
 bfloat16 = "bfloat16"
+Size = tuple  # what shapes are
 
 _LAZY = {  # name -> module that holds it ("" when it is the module)
     "accelerator": "", "autograd": "", "cuda": "", "distributed": "", "jit": "", "linalg": "", "nn": "", "optim": "", "random": "", "utils": "", "vision": "",

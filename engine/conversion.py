@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine import functions
+from engine.ops._op import expect_tensors
 
 _NAMES = {  # method -> dtype
     "float": "float32", "double": "float64", "long": "int64", "int": "int32", "short": "int16", "char": "int8",
@@ -27,6 +28,12 @@ def type(self, dtype=None, non_blocking=False):
         names = {name: d for d, name in _TYPES.items()}
         dtype = names.get(dtype.rpartition(".")[2], dtype)
     return functions.to(self, dtype=dtype)
+
+
+def type_as(self, other):
+    """x in the dtype of another Tensor."""
+    expect_tensors("type_as", other=other)
+    return functions.to(self, dtype=other.dtype)
 
 
 def _like(self, dtype, device):
@@ -59,12 +66,13 @@ METHODS = {
     "to": functions.to,
     **{name: _named(name, dtype) for name, dtype in _NAMES.items()},
     "type": type,
-    "type_as": lambda self, other: functions.to(self, dtype=other.dtype),
+    "type_as": type_as,
     "new_tensor": new_tensor,
     "new_full": new_full,
     "new_zeros": _new(functions.zeros),
     "new_ones": _new(functions.ones),
     "new_empty": _new(functions.empty),
+    "is_nonzero": functions.is_nonzero,
     "element_size": lambda self: self.dtype.itemsize,
     "nelement": lambda self: self.numel(),
     "ndimension": lambda self: self.ndim,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy
 
 from engine import backends
+from engine.ops._op import expect_tensors, is_number
 from engine.tensor import Tensor
 
 __all__ = [
@@ -34,7 +35,8 @@ class finfo:
             raise TypeError(f"finfo() requires a floating point dtype, got {d}; use iinfo()")
         limits = numpy.finfo(d)
         self.__dict__.update(dtype=d.name, bits=limits.bits, smallest_normal=float(limits.tiny))
-        for name in ("eps", "min", "max", "tiny", "resolution"):
+        self.__dict__["resolution"] = 10.0**-limits.precision
+        for name in ("eps", "min", "max", "tiny"):
             self.__dict__[name] = float(getattr(limits, name))
 
 
@@ -81,6 +83,9 @@ def result_type(tensor1, tensor2):
     """The dtype of an arithmetic operation on two Tensors or numbers."""
     if not isinstance(tensor1, Tensor):
         tensor1, tensor2 = tensor2, tensor1
+    for operand in (tensor1, tensor2):
+        if not is_number(operand) and not isinstance(operand, Tensor):
+            raise TypeError(f"result_type() takes Tensors and numbers, got {type(operand).__name__}")
     if not isinstance(tensor1, Tensor):
         kinds = [backends.as_array(number).dtype for number in (tensor1, tensor2)]
         return backends.promote(*kinds)
@@ -97,11 +102,13 @@ def can_cast(from_, to):
 
 def is_floating_point(input):
     """Whether the Tensor holds floats."""
+    expect_tensors("is_floating_point", input=input)
     return input.dtype.kind == "f"
 
 
 def is_complex(input):
     """False: complex numbers are not offered."""
+    expect_tensors("is_complex", input=input)
     return False
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from engine import backends
-from engine.ops._op import cast, expect_tensors, sizes
+from engine.ops._op import cast, expect_tensors, is_number, sizes
 from engine.ops.shape import clone
 from engine.tensor import Tensor, record, wrap
 
 __all__ = [
     "arange", "as_tensor", "asarray", "channels_last", "contiguous_format", "empty", "empty_like", "eye", "from_numpy", "full",
-    "full_like", "is_tensor", "linspace", "logspace", "numel", "ones", "ones_like", "preserve_format", "tensor", "zeros",
+    "full_like", "is_nonzero", "is_tensor", "linspace", "logspace", "numel", "ones", "ones_like", "preserve_format",
+    "set_printoptions", "tensor", "zeros",
     "zeros_like",
 ]  # fmt: skip
 
@@ -40,10 +41,18 @@ def as_tensor(data, dtype=None, device=None):
     if not isinstance(data, Tensor):
         shareable = hasattr(data, "__array_interface__") and getattr(getattr(data, "flags", None), "writeable", False)
         data = from_numpy(data) if shareable else tensor(data)
-    return to(data, device or data.device, dtype or data.dtype)
+    return to(data, device=device or data.device, dtype=dtype or data.dtype)
 
 
-asarray = as_tensor
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+    """`obj` as a Tensor, as `as_tensor`; a copy of it if `copy`, ValueError for copy=False where it takes one."""
+    shared = isinstance(obj, Tensor) or hasattr(obj, "__array_interface__")
+    y = as_tensor(obj, dtype, device)
+    same = shared and y._k.shares_memory(y._array, obj._array if isinstance(obj, Tensor) else obj)
+    if copy is False and not same:
+        raise ValueError("asarray(): can't alias the memory of obj as asked: it needs a copy")
+    y = clone(y.detach()) if copy and same else y
+    return y.requires_grad_() if requires_grad else y
 
 
 def from_numpy(array):
@@ -64,8 +73,10 @@ def to(x, *args, dtype=None, device=None, non_blocking=False, copy=False, memory
             device = a
         elif type(a) is int:
             device = f"cuda:{a}"
-        elif not isinstance(a, bool):
-            dtype = a if a is not None else dtype
+        elif not isinstance(a, bool) and a is not None:
+            if dtype is not None:
+                raise TypeError(f"to(): got two dtypes, {dtype} and {a}")
+            dtype = a
     before = x
     if device is not None and backends.device(device).type != x.device.type:
         k, old = backends.for_device(device), x._k
@@ -81,6 +92,8 @@ def to(x, *args, dtype=None, device=None, non_blocking=False, copy=False, memory
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A Tensor of one value; its dtype follows the value (float32, int64 or bool) unless given."""
     k = backends.for_device(device)
+    if not is_number(fill_value):
+        raise TypeError(f"full(): fill_value must be a number, got {fill_value!r}")
     value = fill_value.item() if hasattr(fill_value, "item") else fill_value
     natural = "bool" if isinstance(value, bool) else "int64" if isinstance(value, int) else "float32"
     wanted = backends.dtype(dtype or natural)
@@ -112,7 +125,7 @@ def empty(*shape, size=None, dtype=None, device=None, requires_grad=False, memor
 
 
 def _shape(shape, size):
-    if size is not None and shape:
+    if (size is not None) == bool(shape):
         raise TypeError(f"sizes are given one by one, as a tuple or as size=, got {shape} and size={size}")
     return sizes(shape if size is None else (size,))
 
@@ -188,6 +201,8 @@ def _spaced(name, start, end, steps, base, dtype, device, requires_grad):
         raise TypeError(f"{name}(): steps must be an integer, got {steps!r}")
     if steps < 0:
         raise RuntimeError(f"{name}(): number of steps must be non-negative, got {steps}")
+    if not (is_number(start) and is_number(end)):
+        raise TypeError(f"{name}(): start and end must be numbers, got {start!r} and {end!r}")
     dtype = backends.dtype(dtype or "float32")
     start, end = (v.item() if hasattr(v, "item") else v for v in (start, end))
     if dtype.kind in "iu":
@@ -200,12 +215,52 @@ def _counted(array, device, requires_grad):
     return wrap(k.from_numpy(array), k).requires_grad_(requires_grad)
 
 
+# ---- printed
+
+_PROFILES = {
+    "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 75},
+    "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 75},
+    "full": {"precision": 4, "threshold": 2**62, "edgeitems": 3, "linewidth": 75},
+}
+
+
+def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
+    """How Tensors print from now on: digits, elements from which on they are shortened to `edgeitems` at both ends of
+    each axis, characters in a line. `profile` ('default', 'short', 'full') sets all four, sci_mode=False writes out small
+    numbers; what is None stays.
+    """
+    if profile is not None and profile not in _PROFILES:
+        raise ValueError(f"set_printoptions(): profile must be one of {', '.join(_PROFILES)}, got {profile!r}")
+    wanted = dict(_PROFILES.get(profile, {}))
+    for name, value in (
+        ("precision", precision),
+        ("threshold", threshold),
+        ("edgeitems", edgeitems),
+        ("linewidth", linewidth),
+    ):
+        if value is not None:
+            wanted[name] = value
+    if sci_mode is not None:
+        wanted["suppress_small"] = not sci_mode
+    if "linewidth" in wanted:
+        wanted["max_line_width"] = wanted.pop("linewidth")
+    backends.print_options.update(wanted)
+
+
 # ---- asked
 
 
 def is_tensor(x):
     """Whether x is a Tensor."""
     return isinstance(x, Tensor)
+
+
+def is_nonzero(input):
+    """Whether the one element is not 0."""
+    expect_tensors("is_nonzero", input=input)
+    if input.numel() != 1:
+        raise RuntimeError(f"is_nonzero(): Boolean value of a Tensor with {input.numel()} elements is ambiguous")
+    return bool(input.item())
 
 
 def numel(input):

@@ -6,7 +6,7 @@ import math
 
 from engine.geometry import ShapeError
 from engine.ops import reduce
-from engine.ops._op import converted, dims, expect_tensors
+from engine.ops._op import check_floats, converted, dims, expect_tensors
 from engine.ops.extreme import amax, amin
 from engine.ops.shape import reshape
 from engine.ops.unary import abs
@@ -22,6 +22,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """Of the matrices in two axes: 'fro', or 1 and -1 (largest, smallest sum of a column), inf and -inf (of a row)."""
     A = converted("matrix_norm", A, dtype)
+    check_floats("matrix_norm", A=A._array)
     if A.ndim < 2:
         raise ShapeError(f"matrix_norm(): the input must have at least 2 dimensions, got shape {A.shape}")
     axes = dims("matrix_norm", dim, A.ndim)
@@ -29,6 +30,8 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
         raise ShapeError(f"matrix_norm(): dim must be two axes, got {dim} for shape {A.shape}")
     if ord == "fro":
         return vector_norm(A, 2, axes, keepdim)
+    if not isinstance(ord, (int, float, str)):
+        raise TypeError(f"matrix_norm(): order must be a number or a word, got {ord!r}")
     if ord in (2, -2, "nuc"):
         raise NotImplementedError(f"matrix_norm(ord={ord!r}) needs singular values, which are not offered")
     if ord not in (1, -1, math.inf, -math.inf):

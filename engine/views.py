@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.ops import arrange
+from engine.ops import arrange, pieces
 from engine.ops import shape as shapes
-from engine.ops._op import dims
+from engine.ops._op import expect_tensors, one_dim
 from engine.tape import is_grad_enabled
 
 
@@ -16,11 +16,24 @@ def _several(f, keyword):
             sizes = (named.pop(keyword),)
         if named:
             raise TypeError(f"{f.__name__}() takes sizes one by one, as a tuple or as {keyword}=, got {[*named]} too")
+        if not sizes:
+            raise TypeError(f"{f.__name__}() is missing its argument {keyword!r}")
         if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
             sizes = sizes[0]
         return f(self, **{keyword: tuple(sizes)})
 
     method.__name__, method.__doc__ = f.__name__, f.__doc__
+    return method
+
+
+def _as_other(name, f):
+    """The method that takes the shape of another Tensor."""
+
+    def method(self, other):
+        expect_tensors(name, other=other)
+        return f(self, shape=other.shape)
+
+    method.__name__, method.__doc__ = name, f"`{f.__name__}` in the shape of `other`."
     return method
 
 
@@ -44,9 +57,9 @@ def reversed_axes(self):
 
 def matrix_transpose(self):
     """`x.mT`: the last two axes exchanged."""
-    if self.ndim < 2:
+    if self.ndim == 1:
         raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices, got shape {self.shape}")
-    return shapes.transpose(self, -2, -1)
+    return shapes.transpose(self, -2, -1) if self.ndim else shapes.reshape(self, shape=())
 
 
 def contiguous(self, memory_format=None):
@@ -62,7 +75,12 @@ def clone(self, *, memory_format=None):
 def stride(self, dim=None):
     """How many elements apart neighbours are in memory, along one axis or each."""
     strides = tuple([s // self._array.itemsize for s in self._array.strides])
-    return strides if dim is None else strides[dims("stride", dim, self.ndim)[0]]
+    return strides if dim is None else strides[one_dim("stride", dim, self.ndim)]
+
+
+def data_ptr(self):
+    """The address of the first element."""
+    return self._array.ctypes.data
 
 
 def _in_place(f):
@@ -97,8 +115,10 @@ METHODS = {
     "contiguous": contiguous,
     "clone": clone,
     "stride": stride,
-    "view_as": lambda self, other: shapes.view(self, shape=other.shape),
-    "reshape_as": lambda self, other: shapes.reshape(self, shape=other.shape),
-    "expand_as": lambda self, other: shapes.expand(self, shape=other.shape),
+    "unfold": pieces.unfold,
+    "data_ptr": data_ptr,
+    "view_as": _as_other("view_as", shapes.view),
+    "reshape_as": _as_other("reshape_as", shapes.reshape),
+    "expand_as": _as_other("expand_as", shapes.expand),
     **{f"{f.__name__}_": _in_place(f) for f in (shapes.squeeze, shapes.unsqueeze, shapes.transpose, shapes.t)},
 }

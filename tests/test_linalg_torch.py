@@ -166,6 +166,15 @@ def test_sorting(dtype):
         parts(lambda lib, x: lib.topk(x, k=1, dim=0, largest=False, sorted=True), x)
 
 
+def test_the_kth_value():
+    for shape in ((5,), (3, 4), (), (1,), (0, 3)):
+        for args in ((1,), (2, 0), (3, -1, True), (9,), (0,), (1, 9), (1.5,), (-1,)):
+            print(shape, args)
+            parts(lambda lib, x, a=args: x.kthvalue(*a), ranked(shape))
+    parts(lambda lib, x: lib.kthvalue(x, k=2, dim=0), ranked((3, 4)))
+    agree(lambda lib, x: x.detach().kthvalue(3).values, np.array([1.0, math.nan, 0]))
+
+
 def test_equal_values_keep_their_order_and_nan_is_the_largest():
     ties = np.array([[1.0, 0, 1, 0, 2], [3, 3, 3, 3, 3]])
     holes = np.array([[1.0, math.nan, 0, math.nan, -math.inf, math.inf], [2, 1, 0, 3, 4, 5]])

@@ -299,3 +299,13 @@ def test_views_as_other_dtypes_are_refused():
         engine.ones(2).view(1.5)
     with pytest.raises(TypeError, match="one by one"):
         engine.ones(2).reshape(2, shape=(2,))
+
+
+def test_windows_along_an_axis():
+    each(
+        SHAPES[1:],
+        [(0, 1, 1), (1, 2, 1), (-1, 3, 2), (-1, 2, 9), (0, 9, 1), (0, 1, 0), (7, 1, 1)],
+        lambda lib, x, *a: x.unfold(*a),
+    )
+    agree(lambda lib, x: x.unfold(2, 3, 1).unfold(3, 2, 2), array((2, 3, 5, 6)))
+    agree(lambda lib, x: lib.moveaxis(x, 0, 2), array((2, 3, 4)))

@@ -18,6 +18,12 @@ _CLASSES = {  # name -> (module, class), in the order `available()` reports
 }
 DEFAULT_FLOAT = numpy.dtype("float32")
 _NAMES = {"float": "float32", "double": "float64", "long": "int64", "int": "int32", "short": "int16", "half": "float16"}
+
+
+class DataError(ValueError, TypeError, RuntimeError):
+    """Data that no Tensor can be made of. All three, as PyTorch raises now one of them, now another."""
+
+
 _HALVES = ("float16", "bfloat16")
 _SUPPORTED = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
 
@@ -38,10 +44,16 @@ class _Chosen(threading.local):
 _chosen = _Chosen()
 
 
+class DeviceError(TypeError, RuntimeError):
+    """What names no device. Both, as PyTorch raises now the one, now the other."""
+
+
 class device(str):
     """A device by name, as `torch.device`: 'cpu', or 'cuda:0'. It is a string with `.type` and `.index`."""
 
     def __new__(cls, name):
+        if not isinstance(name, str):
+            raise DeviceError(f"a device is given by name, 'cpu' or 'cuda', got {name!r}")
         kind, _, index = str(name).partition(":")
         if kind not in ("cpu", "cuda", "meta") or (index and not index.isdigit()):
             raise RuntimeError(f"unknown device {str(name)!r}; expected 'cpu' or 'cuda'")
@@ -177,9 +189,9 @@ def as_array(data, dtype_=None):
     try:
         array = numpy.array(data)
     except ValueError as error:
-        raise ValueError(f"tensor(): the nested lists do not form a rectangle: {error}") from None
+        raise DataError(f"tensor(): the nested lists do not form a rectangle: {error}") from None
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"tensor(): could not infer numbers from {type(data).__name__} (NumPy calls it {array.dtype})")
+        raise DataError(f"tensor(): could not infer numbers from {type(data).__name__} (NumPy calls it {array.dtype})")
     if dtype_ is None:
         dtype_ = array.dtype if is_array or array.dtype.kind != "f" else DEFAULT_FLOAT
     elif not is_array and array.dtype.kind in "iu" and dtype(dtype_).kind in "iu" and array.size:
@@ -216,6 +228,9 @@ def linspace(start, end, steps, base, dtype_):
     return (exponents if base is None else numpy.power(float(base), exponents)).astype(dtype_)
 
 
+print_options = {"precision": 4, "threshold": 1000, "edgeitems": 3, "max_line_width": 75, "suppress_small": False}
+
+
 def format_array(array, prefix):
     """An array as text, as `print` of a Tensor shows it."""
-    return numpy.array2string(array, separator=", ", prefix=prefix, precision=4, threshold=1000, suppress_small=False)
+    return numpy.array2string(array, separator=", ", prefix=prefix, **print_options)

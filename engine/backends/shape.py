@@ -123,7 +123,7 @@ class Shape(Reference):
     def assign_along(self, a, indices, values, axis):
         """Nor here."""
 
-    add_along, add_at = assign_along, assign
+    add_along = assign_along
 
     def add_at(self, a, index, values):
         """Nor to add."""

@@ -94,17 +94,39 @@ def _binary(f, name, floats, bools):
 
 def _bool_operand(name):
     return RuntimeError(
-        f"{name}: not supported with a bool tensor or number; use ~x or x.logical_not() to invert a mask"
+        f"{name}: bool operands are not supported; use a ^ b or ~a for masks, or x.int() to calculate"
     )
+
+
+def is_number(value):
+    """Whether a value is a Python number, one of NumPy's or a Tensor without dimensions."""
+    return isinstance(value, (int, float)) or (getattr(value, "shape", None) == () and hasattr(value, "item"))
+
+
+_KINDS = {  # of a parameter by its default: whether a value is of that kind
+    "a bool": lambda value: isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b",
+    "a number": is_number,
+}
+
+
+def _kinds(params):
+    """parameter -> what its value must be, for those whose default is a bool or a float."""
+    of_type = dict(zip((bool, float), _KINDS, strict=True))
+    return {p.name: of_type[type(p.default)] for p in params if type(p.default) in of_type}
+
+
+def _of_wrong_kind(name, argument, kind, value):
+    return TypeError(f"{name}(): argument {argument!r} must be {kind}, got {value!r}")
 
 
 def _general(f, name, arrays, params, view, floats, aliases):
     """Any number of arrays, some optional, and parameters."""
     n = len(arrays)
     names = [p.name for p in arrays]
+    shown = ["input" if name == "x" else name for name in names]
     param_names = [p.name for p in params]
     required = sum(p.default is p.empty for p in arrays)
-    reduces = "keepdim" in param_names
+    kinds = _kinds(params)
 
     def apply(*args, **kwargs):
         if kwargs:
@@ -121,16 +143,17 @@ def _general(f, name, arrays, params, view, floats, aliases):
             if names[i] in kwargs:
                 inputs.append(kwargs.pop(names[i]))
             elif i < required:
-                raise TypeError(f"{name}() is missing its argument {names[i]!r}")
+                raise TypeError(f"{name}() is missing its argument {shown[i]!r}")
             else:
                 inputs.append(None)
-        if reduces and "keepdim" in kwargs:
-            kwargs["keepdim"] = bool(kwargs["keepdim"])
+        for key in kwargs:
+            if key in kinds and not _KINDS[kinds[key]](kwargs[key]):
+                raise _of_wrong_kind(name, key, kinds[key], kwargs[key])
         k = inputs[0]._k if isinstance(inputs[0], Tensor) else None
         for i, t in enumerate(inputs):
             if not isinstance(t, Tensor):
                 if t is not None or i < required:
-                    raise _not_a_tensor(name, names[i], t)
+                    raise _not_a_tensor(name, shown[i], t)
             elif t._k is not k:
                 k = backends.common(name, k, t._k)
         if floats and inputs[0]._array.dtype.kind != "f":
@@ -156,7 +179,7 @@ def _listed(f, name, params, aliases):
             raise TypeError(f"{name}(): argument 'tensors' must be a list or tuple of Tensors, got one Tensor")
         tensors = list(tensors)
         if not tensors:
-            raise ValueError(f"{name}() expected a list with at least one Tensor, got none")
+            raise ShapeError(f"{name}() expected a list with at least one Tensor, got none")
         for i, t in enumerate(tensors):
             if not isinstance(t, Tensor):
                 raise _not_a_tensor(name, f"tensors[{i}]", t)
@@ -168,6 +191,8 @@ def _listed(f, name, params, aliases):
         for t in tensors[1:]:
             dtype = backends.promote(dtype, t.dtype)
         tensors = [t if t.dtype == dtype else cast(t, dtype) for t in tensors]
+        if len(args) > len(params):
+            raise TypeError(f"{name}() takes at most {1 + len(params)} arguments, got {1 + len(args)}")
         kwargs.update(zip(param_names, args, strict=False))
         y, vjps = f(k, *[t._array for t in tensors], **kwargs)
         return record(name, k, y, vjps, tensors)
@@ -203,6 +228,19 @@ def expect_tensors(name, **arguments):
             raise _not_a_tensor(name, argument, value)
 
 
+def expect_bools(name, **arguments):
+    """TypeError unless every argument is True or False."""
+    for argument, value in arguments.items():
+        if not _KINDS["a bool"](value):
+            raise _of_wrong_kind(name, argument, "a bool", value)
+
+
+def expect_number(name, value):
+    """TypeError unless a parameter is a number or None."""
+    if value is not None and not is_number(value):
+        raise TypeError(f"{name}(): expected a number or None, got {value!r}")
+
+
 def _not_a_tensor(name, argument, value):
     fix = "use engine.from_numpy(array)" if hasattr(value, "__array_interface__") else "use engine.tensor(value)"
     return TypeError(f"{name}(): argument {argument!r} must be a Tensor, got {type(value).__name__}; {fix}")
@@ -218,9 +256,9 @@ def _operands(name, a, b):
     t, number = (a, b) if isinstance(a, Tensor) else (b, a)
     if not isinstance(t, Tensor) or isinstance(number, Tensor):
         raise _not_a_tensor(name, "input", t)
+    if not is_number(number):
+        raise _not_a_tensor(name, "other", number)
     if not isinstance(number, (int, float)):  # NumPy's scalars of a Python type's kind included
-        if getattr(number, "shape", None) != () or not hasattr(number, "item"):
-            raise _not_a_tensor(name, "other", number)
         number = number.item()
     dtype = backends.promote_number(t._array.dtype, number)
     make = _constant.__wrapped__ if number == 0 else _constant  # 0.0 and -0.0 are equal as keys of a cache
@@ -274,10 +312,12 @@ def over(x, f, *args, **kwargs):
     """
     since = now()
     result = f(x, *args, **kwargs)
-    if result._node is not None and x._node is not None and overwritten(x._array, result._node, since):
+    if result._node is not None and overwritten(x._array, result._node, since):
         copy = wrap(x._k.copy(x._array), x._k)
         copy._node = x._node
         result = f(copy, *args, **kwargs)
+    if result._node is not None and result.dtype != x.dtype and result.dtype.kind == x.dtype.kind:
+        result = cast(result, dtype=x.dtype)
     return x._replace(result, f"{f.__name__}_")
 
 
@@ -316,10 +356,15 @@ def dims(name, dim, ndim):
 
 def one_axis(name, dim, x):
     """`dim`, one integer, as an axis of the array x, and x, which gets an axis if it has none."""
+    return one_dim(name, dim, x.ndim), x if x.ndim else x.reshape(1)
+
+
+def one_dim(name, dim, ndim):
+    """`dim`, one integer, as one of `ndim` axes; 0 where there are none."""
     if isinstance(dim, (tuple, list)) or dim is None:
         raise TypeError(f"{name}(): dim must be one integer, got {dim!r}")
-    (axis,) = dims(name, dim, x.ndim) or (0,)
-    return axis, x if x.ndim else x.reshape(1)
+    (axis,) = dims(name, dim, ndim) or (0,)
+    return axis
 
 
 def sizes(size):

@@ -8,7 +8,7 @@ from engine.ops._op import dims as axes_of
 from engine.ops.gathering import index_select
 from engine.ops.pieces import length_along
 from engine.ops.reduce import sum
-from engine.ops.shape import clone, expand, integers, reshape, transpose, unsqueeze
+from engine.ops.shape import clone, expand, integer, integers, reshape, transpose, unsqueeze
 from engine.tensor import Tensor, wrap
 
 __all__ = [
@@ -84,6 +84,8 @@ def _counts(repeats):
 @op
 def flip(k, x, *, dims):
     """The order along the given axes reversed; a copy."""
+    if not isinstance(dims, (tuple, list)):
+        raise TypeError(f"flip(): dims must be a tuple of integers, got {dims!r}")
     axes = axes_of("flip", integers("flip", dims), x.ndim)
     back = tuple([slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim)])
     return k.copy(x[back]), (lambda g: k.copy(g[back]),)
@@ -107,8 +109,7 @@ def rot90(input, k=1, dims=(0, 1)):
     if len(integers("rot90", dims)) != 2:
         raise RuntimeError(f"rot90(): expected two dims, got {dims}")
     axes = axes_of("rot90", dims, _at_least_2d("rot90", input).ndim)
-    (turns,) = integers("rot90", k)
-    turns %= 4
+    turns = integer("rot90", k) % 4
     if turns == 0:
         return clone(input)
     if turns == 2:
@@ -163,7 +164,7 @@ def _within_matrices(name, x, diagonal):
     """The diagonal, one just outside of the matrices for those further away."""
     if x.ndim < 2:
         raise ShapeError(f"{name}: input tensor must have at least 2 dimensions, got shape {x.shape}")
-    (offset,) = integers(name, diagonal)
+    offset = integer(name, diagonal)
     return min(max(offset, -x.shape[-2]), x.shape[-1])
 
 
@@ -172,7 +173,7 @@ def diagonal(k, x, *, offset=0, dim1=0, dim2=1):
     """A view of the diagonal in the plane of two axes, as the last axis."""
     if x.ndim < 2:
         raise OutOfRange(f"diagonal(): input must have at least 2 dimensions, got shape {x.shape}")
-    axes = axes_of("diagonal", (dim1, dim2), x.ndim)
+    offset, axes = integer("diagonal", offset), axes_of("diagonal", (dim1, dim2), x.ndim)
     shape = x.shape
 
     def dx(g):
@@ -195,7 +196,7 @@ def diag_matrix(k, x, *, diagonal):
 def diag(input, diagonal=0):
     """Of a matrix, a copy of its diagonal; of a vector, the matrix with it on that diagonal."""
     expect_tensors("diag", input=input)
-    (offset,) = integers("diag", diagonal)
+    offset = integer("diag", diagonal)
     if input.ndim not in (1, 2):
         raise ShapeError(f"diag(): Supports 1D or 2D tensors, got shape {input.shape}")
     return diag_matrix(input, diagonal=offset) if input.ndim == 1 else clone(_diagonal(input, offset=offset))

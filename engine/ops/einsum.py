@@ -15,6 +15,7 @@ from engine.ops.arrange import diagonal
 from engine.ops.linear import bmm_broadcast
 from engine.ops.reduce import sum
 from engine.ops.shape import expand, permute, reshape
+from engine.tensor import Tensor
 
 __all__ = ["einsum"]
 
@@ -27,7 +28,8 @@ def einsum(equation, *operands):
     order. `...` stands for any axes, broadcast. A letter twice in one operand takes the diagonal.
     """
     if not isinstance(equation, str):
-        raise NotImplementedError("einsum() with lists of subscripts is not offered; write the equation as a string")
+        kind = NotImplementedError if isinstance(equation, Tensor) else TypeError
+        raise kind("einsum() with lists of subscripts is not offered; write the equation as a string")
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = operands[0]
     if not operands:

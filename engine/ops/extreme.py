@@ -6,7 +6,7 @@ from collections import namedtuple
 
 from engine.ops import pointwise
 from engine.ops._op import OutOfRange, dims, expect_tensors, numpys_names, one_axis, op
-from engine.ops.reduce import spread
+from engine.ops.reduce import _axes, spread
 from engine.tensor import Tensor
 
 __all__ = ["amax", "amin", "argmax", "argmin", "max", "median", "min"]
@@ -25,14 +25,15 @@ def _shared(k, x, y, axes, keepdim):
     shape = x.shape
 
     def dx(g):
-        hit = k.cast(k.eq(x, spread(k, y, shape, axes)), g.dtype)
+        same = spread(k, y, shape, axes)
+        hit = k.cast(k.logical_or(k.eq(x, same), k.logical_and(k.isnan(x), k.isnan(same))), g.dtype)
         return k.mul(spread(k, k.div(g, k.sum(hit, axes, keepdim)), shape, axes), hit)
 
     return dx
 
 
 def _extreme(k, name, find, x, dim, keepdim):
-    axes = dims(name, None if dim in ((), []) else dim, x.ndim)
+    axes = _axes(name, dim, x.ndim)
     _nonempty(name, x.shape, axes)
     y = find(x, axes, keepdim)
     return y, (_shared(k, x, y, axes, keepdim),)

@@ -203,7 +203,11 @@ def index_add(input, dim, index, source, *, alpha=1):
     """`input`, and alpha * source added to its entries at the int64 positions `index` along `dim`, which may repeat."""
     axis, where = _rows("index_add", input, dim, index)
     _check_source("index_add", input, axis, where, source)
-    return reshape(add_rows(as_vector(input), as_vector(source), index=where, alpha=alpha), shape=input.shape)
+    try:
+        y = add_rows(as_vector(input), as_vector(source), index=where, alpha=alpha)
+    except OverflowError:
+        raise RuntimeError(f"index_add(): alpha {alpha} does not fit into {source.dtype}") from None
+    return reshape(y, shape=input.shape)
 
 
 def index_copy(input, dim, index, source):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.geometry import ShapeError
-from engine.ops._op import DtypeError, OutOfRange, converted, expect_tensors, op
+from engine.ops._op import DtypeError, OutOfRange, converted, expect_bools, expect_tensors, is_number, op
 from engine.ops.pointwise import choose
 from engine.ops.shape import broadcast_shapes, broadcast_tensors, reshape
 from engine.tape import mode, touch
@@ -96,11 +96,13 @@ def get(x, index):
 
 def set_(x, index, value):
     """Tensor.__setitem__: in place, recorded where a gradient is wanted."""
-    if not isinstance(value, Tensor):
+    if is_number(value) and not isinstance(value, Tensor):
+        value = one_number("setitem", x, value)
+    elif not isinstance(value, Tensor):
         from engine.functions import tensor
 
         value = tensor(value, dtype=x.dtype, device=x.device)
-    index = raw_index(index)
+    value, index = converted("setitem", value, x.dtype), raw_index(index)
     if mode.grad and (x._node is not None or value._node is not None):
         x._replace(setitem(x, value, index=index), "setitem")
     else:
@@ -122,8 +124,9 @@ def one_number(name, x, value):
         if kind in "iu" and math.isfinite(number):
             number = int(number)
         limit = 2 ** (8 * x.dtype.itemsize)
+        negative = kind == "u" and isinstance(value, float) and value < 0  # which whole numbers may be, in PyTorch
         if kind in "iu" and not (
-            math.isfinite(number) and -limit / 2 <= number < (limit if kind == "u" else limit / 2)
+            math.isfinite(number) and -limit / 2 <= number < (limit if kind == "u" else limit / 2) and not negative
         ):
             raise RuntimeError(f"{name}(): value {value} cannot be converted to {x.dtype} without overflow")
         if kind == "u":
@@ -216,6 +219,7 @@ def nonzero_positions(k, x):
 def nonzero(input, *, as_tuple=False):
     """Where the elements are not 0, in row-major order: int64 [number, dimensions], or one int64 vector per axis."""
     expect_tensors("nonzero", input=input)
+    expect_bools("nonzero", as_tuple=as_tuple)
     if not as_tuple:
         return nonzero_positions(input)
     positions = nonzero_positions(as_vector(input))

@@ -15,11 +15,14 @@ IN_PLACE = "addmm addmv baddbmm".split()
 
 
 @op
-def linear(k, x, w, b=None):
-    """x[..., K] @ w[O, K].T + b[O]."""
+def linear(k, input, weight, bias=None):
+    """input[..., K] @ weight[O, K].T + bias[O]; with a weight [K], and a bias of one number, [...]."""
+    x, w, b = input, weight, bias
     check_floats("linear", input=x, weight=w, bias=b)
+    if w.ndim == 1 and x.ndim and x.shape[-1:] == w.shape and (b is None or not b.ndim):
+        return _one_output(k, x, w, b)
     if w.ndim != 2:
-        raise ShapeError(f"linear expects weights [out_features, in_features], got shape {w.shape}")
+        raise ShapeError(f"linear expects weights [out_features, in_features] or [in_features], got shape {w.shape}")
     if not x.ndim or x.shape[-1] != w.shape[1]:
         raise ShapeError(
             f"linear got input {x.shape}, but in_features is {w.shape[1]} (last dimension must match)"
@@ -33,6 +36,17 @@ def linear(k, x, w, b=None):
         lambda g: k.matmul(g.reshape(outputs), w).reshape(g.shape[:-1] + w.shape[1:]),
         lambda g: k.matmul(g.reshape(outputs).T, x.reshape(inputs)),
         lambda g: k.column_sum(g.reshape(outputs)),
+    )
+
+
+def _one_output(k, x, w, b):
+    """linear with weights [K]: one number for each row."""
+    lead, rows = x.shape[:-1], (math.prod(x.shape[:-1]), x.shape[-1])
+    y = k.linear(x, w.reshape(1, -1), None if b is None else b.reshape(1)).reshape(lead)
+    return y, (
+        lambda g: k.mul(g.reshape(*lead, 1), w),
+        lambda g: k.matmul(g.reshape(1, -1), x.reshape(rows)).reshape(w.shape),
+        lambda g: k.sum(g, tuple(range(g.ndim)), False),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.geometry import ShapeError
 from engine.ops._op import DtypeError, OutOfRange, expect_tensors, numpys_names, one_axis, op
 from engine.ops.indexing import getitem
-from engine.ops.shape import cat, expand, integers, reshape, squeeze, transpose, unsqueeze
+from engine.ops.shape import cat, expand, integer, integers, reshape, squeeze, transpose, unsqueeze
 from engine.tensor import Tensor
 
 __all__ = [
@@ -63,7 +63,7 @@ def split(tensor, split_size_or_sections, dim=0):
 def chunk(input, chunks, dim=0):
     """At most `chunks` views of `input` along `dim`, of equal size but for the last."""
     axis, n = length_along("chunk", input, dim)
-    (chunks,) = integers("chunk", chunks)
+    chunks = integer("chunk", chunks)
     if chunks < 1:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     size = -(-n // chunks)
@@ -71,8 +71,12 @@ def chunk(input, chunks, dim=0):
 
 
 @numpys_names
-def tensor_split(input, indices_or_sections, dim=0):
+def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sections=None):
     """Views of `input` along `dim`: that many, the first of them one larger where need be, or cut at the positions given."""
+    given = [v for v in (indices_or_sections, indices, sections) if v is not None]
+    if len(given) != 1:
+        raise TypeError("tensor_split() takes either indices or sections")
+    (indices_or_sections,) = given
     axis, n = length_along("tensor_split", input, dim)
     if isinstance(indices_or_sections, Tensor):
         indices_or_sections = indices_or_sections.tolist()
@@ -115,10 +119,35 @@ def narrow(input, dim, start, length):
 def select(input, dim, index):
     """A view of the entry `index` along `dim`, which it no longer has."""
     axis, n = length_along("select", input, dim)
-    (index,) = integers("select", index)
+    index = integer("select", index)
     if not -n <= index < n:
         raise OutOfRange(f"select(): index {index} out of range for tensor of size {input.shape} at dimension {axis}")
     return getitem(input, index=(slice(None),) * axis + (index,))
+
+
+@op(view=True)
+def windows_along(k, x, *, dim, size, step):
+    """Views of `size` neighbours along one axis, `step` apart, as a new last axis."""
+    size, step = integers("unfold", (size, step))
+    axis, array = one_axis("unfold", dim, x)
+    n, shape, before = array.shape[axis], x.shape, (slice(None),) * axis
+    if not x.ndim or not 1 <= size <= n or step < 1:
+        raise ShapeError(f"unfold(): size must lie in 1 to {n} and step be at least 1, got size {size} and step {step}")
+
+    def dx(g):
+        d = k.full(shape, 0, g.dtype)
+        for i in range(size):  # windows may overlap, their i-th elements do not
+            part = d[(*before, slice(i, n - size + i + 1, step))]
+            k.add(part, g[..., i], part)
+        return d
+
+    return k.windows(x, axis, size)[(*before, slice(None, None, step))], (dx,)
+
+
+def unfold(input, dimension, size, step):
+    """Tensor.unfold: a view of all windows of `size` along one axis, `step` apart; they are the new last axis."""
+    expect_tensors("unfold", input=input)
+    return windows_along(input, dim=dimension, size=size, step=step)
 
 
 # ---- put together
@@ -181,8 +210,13 @@ def meshgrid(*tensors, indexing="ij"):
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tensors[0]
     tensors = atleast_1d(list(tensors))
+    if not tensors:
+        raise ShapeError("meshgrid() expects at least one vector, got none")
+    indexing = "ij" if indexing is None else indexing
     if indexing not in ("ij", "xy"):
-        raise RuntimeError(f"meshgrid: indexing must be one of 'xy' or 'ij', got {indexing!r}")
+        raise (RuntimeError if isinstance(indexing, str) else TypeError)(
+            f"meshgrid: indexing must be one of 'xy' or 'ij', got {indexing!r}"
+        )
     for i, t in enumerate(tensors):
         if t.ndim > 1:
             raise ShapeError(f"meshgrid(): expected vectors, got shape {t.shape} (tensor {i})")

@@ -10,7 +10,7 @@ import math
 from functools import wraps
 
 from engine.geometry import ShapeError
-from engine.ops._op import check_floats, converted, dims, numpys_names, one_axis, op
+from engine.ops._op import check_floats, converted, dims, expect_bools, numpys_names, one_axis, op
 
 __all__ = [
     "all",
@@ -31,7 +31,7 @@ METHODS = "all any count_nonzero logsumexp mean norm prod std sum var".split()
 
 def _axes(name, dim, ndim):
     """As dims; an empty list of axes means all of them, as in PyTorch."""
-    return dims(name, None if dim in ((), []) else dim, ndim)
+    return dims(name, None if isinstance(dim, (tuple, list)) and not dim else dim, ndim)
 
 
 def spread(k, g, shape, axes):
@@ -90,7 +90,11 @@ def _moments(k, name, x, dim, unbiased, correction):
     """(axes, x less its mean, what the sum of squares is divided by); the arguments are those of var."""
     check_floats(name, input=x)
     if isinstance(dim, bool):
+        if unbiased is not None:
+            raise TypeError(f"{name}(): dim must be an axis or several, got {dim}")
         dim, unbiased = None, dim
+    if unbiased is not None:
+        expect_bools(name, unbiased=unbiased)
     if unbiased is not None and correction is not None:
         raise TypeError(f"{name}() takes unbiased or correction, which mean the same, not both")
     if correction is None:
@@ -186,7 +190,7 @@ def vector_norm(k, x, *, ord=2, dim=None, keepdim=False):
         raise ShapeError(f"norm(): the {ord} norm of nothing is not defined, got shape {shape}")
     y = k.norm(x, ord, axes, keepdim)
     if ord == 0:
-        return y, None
+        return y, (lambda g: k.full(shape, 0, g.dtype),)
     kept = tuple([1 if i in axes else n for i, n in enumerate(shape)])
     return y, (lambda g: k.norm_dx(g.reshape(kept), x, y.reshape(kept), ord),)
 

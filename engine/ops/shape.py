@@ -7,24 +7,31 @@ import operator
 
 from engine.geometry import ShapeError
 from engine.ops import _op
-from engine.ops._op import dims, expect_tensors, numpys_names, op
+from engine.ops._op import DtypeError, dims, expect_tensors, numpys_names, one_dim, op
 
 __all__ = [
-    "broadcast_shapes", "broadcast_tensors", "broadcast_to", "cat", "clone", "concat", "concatenate", "flatten", "movedim",
+    "broadcast_shapes", "broadcast_tensors", "broadcast_to", "cat", "clone", "concat", "concatenate", "flatten", "moveaxis", "movedim",
     "permute", "ravel", "reshape", "squeeze", "stack", "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze",
 ]  # fmt: skip
 METHODS = (
-    "broadcast_to clone expand flatten movedim permute ravel reshape squeeze swapaxes swapdims t transpose unflatten "
+    "broadcast_to clone expand flatten moveaxis movedim permute ravel reshape squeeze swapaxes swapdims t transpose unflatten "
     "unsqueeze view"
 ).split()
 
 
 def integers(name, sizes):
-    """`sizes` as a tuple of ints; TypeError for what is none."""
+    """`sizes` as a tuple of ints; DtypeError for what is none."""
     for s in sizes if isinstance(sizes, (tuple, list)) else (sizes,):
         if isinstance(s, bool) or not hasattr(s, "__index__"):
-            raise TypeError(f"{name}(): sizes must be integers, got {sizes!r}")
+            raise DtypeError(f"{name}(): sizes must be integers, got {sizes!r}")
     return tuple(map(operator.index, sizes if isinstance(sizes, (tuple, list)) else (sizes,)))
+
+
+def integer(name, value):
+    """`value` as an int; TypeError for what is none."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}() takes an integer, got {value!r}")
+    return operator.index(value)
 
 
 def _sizes(name, shape, x):
@@ -75,9 +82,9 @@ def permute(k, x, *, dims):
 @op(view=True)
 def transpose(k, x, *, dim0, dim1):
     """Two axes exchanged."""
-    if dims("transpose", dim0, x.ndim) == dims("transpose", dim1, x.ndim):
+    a, b = one_dim("transpose", dim0, x.ndim), one_dim("transpose", dim1, x.ndim)
+    if a == b:
         return x.reshape(x.shape), (lambda g: g,)
-    (a,), (b,) = dims("transpose", dim0, x.ndim), dims("transpose", dim1, x.ndim)
     return x.swapaxes(a, b), (lambda g: g.swapaxes(a, b),)
 
 
@@ -102,7 +109,7 @@ def cat(k, *arrays, dim=0):
     first = next((a for a in arrays if a.shape != (0,)), arrays[0])
     if not all(a.ndim for a in arrays):
         raise RuntimeError("zero-dimensional tensors cannot be concatenated; use stack() or unsqueeze(0)")
-    (axis,) = dims("cat", dim, first.ndim)
+    axis = one_dim("cat", dim, first.ndim)
     parts, end, vjps = [], 0, []
     for i, a in enumerate(arrays):
         if a.shape == (0,):
@@ -131,7 +138,7 @@ def stack(k, *arrays, dim=0):
     for i, a in enumerate(arrays):
         if a.shape != shape:
             raise ShapeError(f"stack() expects tensors of equal shape, got {shape} and {a.shape} (tensor {i})")
-    (axis,) = dims("stack", dim, len(shape) + 1)
+    axis = one_dim("stack", dim, len(shape) + 1)
     row = shape[:axis] + (1,) + shape[axis:]
     before = (slice(None),) * axis
     return k.cat([a.reshape(row) for a in arrays], axis), tuple(
@@ -154,9 +161,11 @@ def flatten(input, start_dim=0, end_dim=-1):
     """The axes start_dim..end_dim as one."""
     expect_tensors("flatten", input=input)
     shape = input.shape or (1,)
-    (first,), (last,) = dims("flatten", start_dim, len(shape)), dims("flatten", end_dim, len(shape))
+    first, last = one_dim("flatten", start_dim, len(shape)), one_dim("flatten", end_dim, len(shape))
     if first > last:
         raise RuntimeError(f"flatten() has invalid args: start_dim {start_dim} comes after end_dim {end_dim}")
+    if first == last and input.ndim:
+        return input
     return reshape(input, shape=shape[:first] + (math.prod(shape[first : last + 1]),) + shape[last + 1 :])
 
 
@@ -165,7 +174,7 @@ def unflatten(input, dim, sizes):
     expect_tensors("unflatten", input=input)
     if not (sizes := integers("unflatten", sizes)):
         raise ShapeError("unflatten(): sizes must be non-empty")
-    (axis,) = dims("unflatten", dim, input.ndim) or (0,)
+    axis = one_dim("unflatten", dim, input.ndim)
     n = input.shape[axis] if input.ndim else 1
     known = math.prod(s for s in sizes if s != -1)
     if sizes.count(-1) == 1 and known and n % known == 0:
@@ -179,7 +188,7 @@ def unflatten(input, dim, sizes):
 def unsqueeze(input, dim):
     """A new axis of size 1."""
     expect_tensors("unsqueeze", input=input)
-    (axis,) = dims("unsqueeze", dim, input.ndim + 1)
+    axis = one_dim("unsqueeze", dim, input.ndim + 1)
     return reshape(input, shape=input.shape[:axis] + (1,) + input.shape[axis:])
 
 
@@ -206,6 +215,9 @@ def movedim(input, source, destination):
     return permute(input, dims=order)
 
 
+moveaxis = movedim
+
+
 def swapaxes(input, axis0, axis1):
     """As transpose."""
     return transpose(input, axis0, axis1)
@@ -223,7 +235,7 @@ def t(input):
         raise RuntimeError(
             f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D; use transpose or permute"
         )
-    return input if input.ndim < 2 else transpose(input, 0, 1)
+    return reshape(input, shape=input.shape) if input.ndim < 2 else transpose(input, 0, 1)
 
 
 def broadcast_shapes(*shapes):
@@ -245,5 +257,6 @@ def broadcast_to(input, size):
 
 def broadcast_tensors(*tensors):
     """Tensors expanded to the shape that they have together."""
+    expect_tensors("broadcast_tensors", **{f"tensors[{i}]": x for i, x in enumerate(tensors)})
     shape = broadcast_shapes(*[x.shape for x in tensors])
-    return tuple([expand(x, shape=shape) for x in tensors])
+    return tuple([x if x.shape == shape else expand(x, shape=shape) for x in tensors])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from engine.geometry import MAX_ELEMENTS, ShapeError
-from engine.ops._op import OutOfRange, expect_tensors, numpys_names, one_axis, op
-from engine.ops.extreme import Selected
+import operator
 
-__all__ = ["argsort", "bincount", "msort", "sort", "topk", "unique"]
+from engine.geometry import MAX_ELEMENTS, ShapeError
+from engine.ops._op import OutOfRange, expect_bools, expect_tensors, numpys_names, one_axis, op
+from engine.ops.extreme import Selected
+from engine.ops.pieces import narrow
+from engine.ops.shape import squeeze
+
+__all__ = ["argsort", "bincount", "kthvalue", "msort", "sort", "topk", "unique"]
 METHODS = __all__
 
 
@@ -17,7 +21,7 @@ def first_along(k, x, *, dim, descending=False, count=None):
     axis, x = one_axis("sort", dim, x)
     shape = x.shape
     indices = k.argsort(x, axis, descending)
-    if count is not None:
+    if count is not None and before:
         indices = k.copy(indices[(slice(None),) * axis + (slice(count),)])
     values = k.take_along(x, indices, axis)
     out = indices.shape if before else ()
@@ -34,13 +38,14 @@ def sort(input, dim=-1, descending=False, *, stable=True):
 
     Equal values always keep their order, whatever `stable` says.
     """
+    expect_bools("sort", stable=True if stable is None else stable)
     return Selected(*first_along(input, dim=dim, descending=descending))
 
 
 @numpys_names
 def argsort(input, dim=-1, descending=False, *, stable=True):
     """The int64 indices that put the values in order along `dim`; equal values keep their order."""
-    return sort(input, dim, descending).indices
+    return sort(input, dim, descending, stable=stable).indices
 
 
 def msort(input):
@@ -51,14 +56,33 @@ def msort(input):
 @numpys_names
 def topk(input, k, dim=-1, largest=True, sorted=True):
     """(values, indices): the k largest (or smallest) along `dim`, the first of equal ones, always in order."""
-    expect_tensors("topk", input=input)
-    if isinstance(k, bool) or not hasattr(k, "__index__"):
-        raise TypeError(f"topk(): k must be an integer, got {k!r}")
+    expect_bools("topk", largest=largest, sorted=sorted)
     dim = -1 if dim is None else dim
-    axis, array = one_axis("topk", dim, input._array)
-    if not 0 <= k <= array.shape[axis]:
-        raise OutOfRange(f"topk(): selected index k out of range: k={k}, but dim {dim} has size {array.shape[axis]}")
-    return Selected(*first_along(input, dim=dim, descending=largest, count=int(k)))
+    return Selected(*first_along(input, dim=dim, descending=largest, count=_count("topk", input, dim, k, 0)))
+
+
+def _count(name, x, dim, k, least):
+    """k as an int that the axis has room for."""
+    expect_tensors(name, input=x)
+    if isinstance(k, bool) or not hasattr(k, "__index__"):
+        raise TypeError(f"{name}(): k must be an integer, got {k!r}")
+    axis, array = one_axis(name, dim, x._array)
+    if not least <= k <= array.shape[axis]:
+        raise OutOfRange(
+            f"{name}(): selected index k out of range: expected {least} to {array.shape[axis]}, the size of dim {dim}, got {k}"
+        )
+    return operator.index(k)
+
+
+@numpys_names
+def kthvalue(input, k, dim=-1, keepdim=False):
+    """(values, indices): the k-th smallest along `dim`, counted from 1, and where it lies."""
+    k = _count("kthvalue", input, dim, k, 1)
+    several = first_along(input, dim=dim, count=k)
+    if not input.ndim:
+        return Selected(*several)
+    last = [narrow(t, dim, k - 1, 1) for t in several]
+    return Selected(*(last if keepdim else [squeeze(t, dim) for t in last]))
 
 
 @op
@@ -69,6 +93,7 @@ def distinct(k, x):
 
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct values in order; with them, if asked for, which of them each element is and how often each occurs."""
+    expect_bools("unique", sorted=sorted, return_inverse=return_inverse, return_counts=return_counts)
     if dim is not None:
         raise NotImplementedError("unique(dim=...) is not offered; unique() of all elements is")
     values, inverse, counts = distinct(input)

@@ -63,6 +63,10 @@ class Arrays:
         view.flags.writeable = a.flags.writeable
         return view
 
+    def windows(self, a, axis, size):
+        """A view of the `size` elements from each one on, as a new last axis."""
+        return self.xp.lib.stride_tricks.sliding_window_view(a, size, axis)
+
     # ---- products
     @cached_property
     def _blas(self):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 
+from engine.backends.reference.pointwise import quiet
+
 
 class Reductions:
     """`axes` is a tuple of axes, `axis` a single one that is not negative."""
 
+    @quiet
     def sum(self, a, axes, keepdims):
         dtype = a.dtype if a.dtype.kind == "f" else "int64"
         return self.xp.asarray(a.sum(axes, dtype=dtype, keepdims=keepdims))
 
+    @quiet
     def sum_to(self, g, shape):
         """g summed over the axes along which an array of `shape` was broadcast."""
         if g.shape == shape:
