@@ -60,6 +60,8 @@ def nll_rows(k, scores, labels):
 
 def _as_rows(name, scores, labels):
     """Scores [C], [M, C] or [M, C, d1, ...] as rows of C, and the labels of these rows."""
+    if scores.ndim == 2:
+        return scores, labels
     if not scores.ndim:
         raise ShapeError(f"{name} expects scores of at least one dimension, got a 0-d tensor")
     if scores.ndim == 1:
@@ -68,8 +70,6 @@ def _as_rows(name, scores, labels):
                 f"{name} got scores of shape {scores.shape} and labels of shape {labels.shape}, expected ()"
             )
         return reshape(scores, shape=(1, scores.shape[0])), reshape(labels, shape=(1,))
-    if scores.ndim == 2:
-        return scores, labels
     if labels.shape != scores.shape[:1] + scores.shape[2:]:
         raise ShapeError(
             f"{name} got scores of shape {scores.shape} and labels of shape {labels.shape}, "
@@ -80,8 +80,6 @@ def _as_rows(name, scores, labels):
 
 
 def _check_weight(name, input, weight, classes):
-    if weight is None:
-        return
     expect_tensors(name, weight=weight)
     check_floats(name, input=input._array, weight=weight._array)
     if weight.shape != (classes,):
@@ -103,7 +101,8 @@ def _kept(rows, scores, labels, ignore_index):
 def _classified(name, rows, scores, labels, weight, ignore_index, smoothing, reduction):
     """The loss of `rows`, weighted, with the share `smoothing` spread over all classes."""
     scores, labels = _as_rows(name, scores, labels)
-    _check_weight(name, scores, weight, scores.shape[1])
+    if weight is not None:
+        _check_weight(name, scores, weight, scores.shape[1])
     losses, shares, labels = _kept(rows, scores, labels, ignore_index)
     kept = shares
     if weight is not None:
@@ -154,9 +153,9 @@ def _against_probabilities(input, target, weight, ignore_index, smoothing, reduc
         raise RuntimeError(f"{name}: ignore_index is not supported for probabilities, got {ignore_index}")
     axis = min(1, input.ndim - 1)
     classes = input.shape[axis]
-    _check_weight(name, input, weight, classes)
     logs = log_softmax(input, axis)
     if weight is not None:
+        _check_weight(name, input, weight, classes)
         logs = mul(logs, reshape(weight, shape=(classes,) + (1,) * (input.ndim - 1 - axis)))
     if smoothing:
         target = add(mul(target, 1 - smoothing), smoothing / classes)
@@ -175,8 +174,9 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
 
 def _shaped(name, rows, input, target, weight, ignore_index, smoothing, reduction):
     loss = _classified(name, rows, input, target, weight, ignore_index, smoothing, reduction)
-    shape = input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
-    return reshape(loss, shape=shape) if loss.ndim and loss.shape != shape else loss
+    if not loss.ndim or input.ndim == 2:
+        return loss
+    return reshape(loss, shape=input.shape[:1] + input.shape[2:] if input.ndim > 1 else ())
 
 
 def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
@@ -193,12 +193,12 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
         raise ShapeError(f"{name} expects scores [M, C] or [C], got shape {input.shape}")
     scores, labels = _as_rows(name, input, target)
     _check_labels(name, scores._array, labels._array)
-    _check_weight(name, scores, weight, scores.shape[1])
     column = reshape(converted(name, labels, "int64"), shape=(-1, 1) if labels.numel() else (0, 1))
     excess = relu(add(sub(scores, gather(scores, 1, column)), margin))
     if p == 2:
         excess = pow(excess, 2)
     losses = div(sum(scatter(excess, 1, column, 0.0), 1), scores.shape[1])
     if weight is not None:
+        _check_weight(name, scores, weight, scores.shape[1])
         losses = mul(losses, index_select(weight, 0, reshape(column, shape=labels.shape)))
     return reduced(losses if input.ndim == 2 else reshape(losses, shape=target.shape), reduction)
