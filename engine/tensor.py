@@ -63,6 +63,8 @@ class Tensor:
         self._array = value._array
 
     def size(self, dim=None):
+        if isinstance(dim, bool):
+            raise TypeError(f"size(): dim must be an integer, got {dim}")
         return self.shape if dim is None else self.shape[dim]
 
     def dim(self):
@@ -93,6 +95,8 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, wanted):
+        if not isinstance(wanted, bool):
+            raise TypeError(f"requires_grad must be a bool, got {wanted!r}")
         if wanted == (self._node is not None):
             return
         if not self.is_leaf:
@@ -246,18 +250,25 @@ class Tensor:
         return self if self._k.device == "cpu" else wrap(self._k.to_numpy(self._array), backends.default())
 
     def __format__(self, spec):
-        return format(self.item() if spec and not self._array.ndim else str(self), spec)
+        return object.__format__(self, spec) if self._array.ndim else format(self.item(), spec)
+
+    def _number(self):
+        if self._array.size != 1:
+            raise ValueError(f"only one element tensors can be converted to Python scalars, got shape {self.shape}")
+        return self._array.item()
 
     def __float__(self):
-        return float(self.item())
+        return float(self._number())
 
     def __int__(self):
-        return int(self.item())
+        return int(self._number())
 
     def __index__(self):
-        if self._array.dtype.kind not in "iu":
-            raise TypeError(f"only integer tensors of a single element can be an index, got {self.dtype}")
-        return int(self.item())
+        if self._array.dtype.kind not in "iub" or self._array.size != 1:
+            raise TypeError(
+                f"only integer tensors of a single element can be converted to an index, got {self.dtype} {self.shape}"
+            )
+        return int(self._array.item())
 
     def __bool__(self):
         if self._array.size != 1:

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "engine.config": "engine engine_ext numpy",
     "engine.dtypes": "engine.backends engine.ops engine.tensor numpy",
     "engine.views": "engine.ops engine.tape",
-    "engine.conversion": "engine.functions",
+    "engine.conversion": "engine.functions engine.ops",
     "engine.linalg": "engine.ops engine.geometry",
     "engine.interchange": "engine.backends engine.functions engine.tensor numpy",
     "engine.inert": "engine.functions engine.tape",

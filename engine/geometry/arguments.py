@@ -95,6 +95,6 @@ def window_positions(size, kernel, stride, before, after, dilation, axis: str, c
     if positions < 1:
         raise ShapeError(
             f"kernel does not fit: kernel {kernel} with dilation {dilation} spans {span} along the {axis}, "
-            f"but the input has {size} there ({padded} with padding). Use a smaller kernel, more padding or a larger input"
+            f"but the input has {size} there ({padded} with padding)\n  Fix: a smaller kernel, more padding or a larger input"
         )
     return positions

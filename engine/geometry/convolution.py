@@ -21,7 +21,7 @@ from engine.geometry.arguments import (
     window_positions,
 )
 
-_ROTATED = {1: "[N, L, C]; use x.permute(0, 2, 1)", 2: "[N, H, W, C]; use x.permute(0, 3, 1, 2)"}
+_ROTATED = {1: ("x.permute(0, 2, 1)", "[N, L, C]"), 2: ("x.permute(0, 3, 1, 2)", "[N, H, W, C]")}
 _WEIGHTS = {1: "k]", 2: "kh, kw]"}
 
 
@@ -214,12 +214,13 @@ def _convolution(name, x_shape, w_shape, stride, padding, dilation, groups) -> C
     if c % groups or o % groups:
         raise ShapeError(f"groups must divide the channels: got groups={groups}, {c} input and {o} output channels")
     if c != c_group * groups:
-        hint = ""
+        fix = ""
         if sizes[-1] == c_group * groups:
-            hint = f". The last axis fits: the images look like {_ROTATED[axes]}"
+            call, layout = _ROTATED[axes]
+            fix = f"\n  Fix: {call}; the last axis fits, the input looks like {layout}"
         raise ShapeError(
             f"{name} got an input with {c} channels (shape {x_shape}), expected {c_group * groups} "
-            f"(weights of shape {w_shape}, groups={groups}){hint}"
+            f"(weights of shape {w_shape}, groups={groups}){fix}"
         )
     sides = padding_sides(padding, sizes, kernel, stride, dilation)
     out = [

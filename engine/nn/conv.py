@@ -60,6 +60,15 @@ class _Conv(Module):
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         init.uniform_bias_(self.bias, init.fan_in(self.weight))
 
+    def _advice(self, x):
+        channels = (
+            x.shape[-1 - len(self.kernel_size)] if getattr(x, "ndim", 0) > len(self.kernel_size) else self.in_channels
+        )
+        if self.in_channels in (channels, x.shape[-1]):
+            return ""
+        name = type(self).__name__
+        return f"{name}({channels}, {self.out_channels}, ...), or Lazy{name}({self.out_channels}, ...)"
+
     def _convolve(self, f, x):
         """`f` of x, which is padded first unless the padding is of zeros."""
         if self.padding_mode == "zeros":

@@ -93,9 +93,7 @@ def _binary(f, name, floats, bools):
 
 
 def _bool_operand(name):
-    return RuntimeError(
-        f"{name}: bool operands are not supported; use a ^ b or ~a for masks, or x.int() to calculate"
-    )
+    return RuntimeError(f"{name}: bool operands are not supported; use a ^ b or ~a for masks, or x.int() to calculate")
 
 
 def is_number(value):
@@ -385,14 +383,14 @@ def check_floats(name, **arrays):
         if a is None:
             continue
         if a.dtype.kind != "f":
-            hint = ""
-            if a.dtype.name == "uint8":
-                hint = "; images in 0..255 become floats by x.float() / 255 or by a normalising transform"
-            raise DtypeError(f"{name} got {argument} of dtype {a.dtype}, expected float32 or float64{hint}")
+            fix = (
+                "x.float() / 255, or a transform such as ToTensor" if a.dtype.name == "uint8" else f"{argument}.float()"
+            )
+            raise DtypeError(f"{name} got {argument} of dtype {a.dtype}, expected float32 or float64\n  Fix: {fix}")
         if first is None:
             first = argument, a.dtype
         elif a.dtype != first[1]:
             raise DtypeError(
                 f"{name} got {argument} of dtype {a.dtype} but {first[0]} of dtype {first[1]}: "
-                f"they must agree; convert with .float() or .double()"
+                f"they must agree\n  Fix: convert one with .float() or .double()"
             )

@@ -6,6 +6,7 @@ from functools import wraps
 
 from engine.ops._op import cast, expect_tensors, op
 from engine.ops.pointwise import tensors_only
+from engine.ops.shape import broadcast_shapes
 from engine.tensor import Tensor
 
 _COMPARISONS = [
@@ -120,13 +121,16 @@ def bitwise_xor(k, a, b):
 
 
 @op
-def isclose(k, a, b, *, rtol=1e-05, atol=1e-08, equal_nan=False):
+def isclose(k, input, other, *, rtol=1e-05, atol=1e-08, equal_nan=False):
     """|a - b| <= atol + rtol * |b|, as bool; both of one dtype. Equal infinities are close, nan only if `equal_nan`."""
-    if a.dtype != b.dtype:
-        raise RuntimeError(f"isclose(): {a.dtype} did not match {b.dtype}; convert one, e.g. with x.to(y.dtype)")
-    if min(rtol, atol) < 0:
+    if input.dtype != other.dtype:
+        raise RuntimeError(
+            f"isclose(): {input.dtype} did not match {other.dtype}; convert one, e.g. with x.to(y.dtype)"
+        )
+    if not (rtol >= 0 and atol >= 0):
         raise RuntimeError(f"isclose(): rtol and atol must be greater than or equal to zero, got {rtol} and {atol}")
-    return k.isclose(a, b, rtol, atol, equal_nan), None
+    broadcast_shapes(input.shape, other.shape)
+    return k.isclose(input, other, rtol, atol, equal_nan), None
 
 
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):

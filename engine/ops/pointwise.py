@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import wraps
 
 from engine.geometry import ShapeError
-from engine.ops._op import DtypeError, cast, expect_tensors, op, operands
+from engine.ops._op import DtypeError, cast, expect_tensors, is_number, op, operands
 from engine.tensor import Tensor, wrap
 
 __all__ = [
@@ -25,7 +25,8 @@ def _scaled(plain):
 
     @wraps(plain)
     def apply(input, other, *, alpha=1):
-        return plain(input, other if alpha == 1 else _times(plain.__name__, input, other, alpha))
+        scaled = alpha is True or alpha != 1
+        return plain(input, _times(plain.__name__, input, other, alpha) if scaled else other)
 
     apply.plain = plain
     return apply
@@ -33,13 +34,16 @@ def _scaled(plain):
 
 def _times(name, input, other, alpha):
     """other * alpha in the dtype of the result."""
-    if isinstance(alpha, Tensor) and not alpha.ndim:
-        alpha = alpha.item()
-    if not isinstance(alpha, (int, float)):
+    if not is_number(alpha):
         raise TypeError(f"{name}(): argument 'alpha' must be a number, got {type(alpha).__name__}")
+    alpha = alpha if isinstance(alpha, (int, float)) else alpha.item()
     kinds = [
         t._array.dtype.kind if isinstance(t, Tensor) else "f" if isinstance(t, float) else "i" for t in (input, other)
     ]
+    if isinstance(alpha, bool) and set(kinds) != {"b"}:
+        raise RuntimeError(f"{name}(): a bool alpha is for bool operands, got {alpha}")
+    if name == "sub" and isinstance(other, bool):
+        raise RuntimeError("sub: bool operands are not supported; use x.int() to calculate")
     if isinstance(alpha, float) and "f" not in kinds:
         raise RuntimeError(f"{name}(): for integer operands alpha must be an integer, got {alpha}")
     return mul(operands(name, input, other)[1], alpha)
@@ -108,7 +112,9 @@ def _rounded(plain):
         if rounding_mode is None:
             return plain(input, other)
         if rounding_mode not in ("floor", "trunc"):
-            raise RuntimeError(f"div(): rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
+            raise (RuntimeError if isinstance(rounding_mode, str) else TypeError)(
+                f"div(): rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}"
+            )
         return (floor_divide if rounding_mode == "floor" else div_trunc)(input, other)
 
     apply.plain = plain
@@ -173,6 +179,8 @@ def _exponent(plain):
 
     @wraps(plain)
     def apply(input, exponent):
+        if isinstance(exponent, int) and exponent < 0 and isinstance(input, Tensor) and input.dtype.kind != "f":
+            raise RuntimeError("pow: Integers to negative integer powers are not allowed; use x.float()")
         return plain(input, exponent)
 
     return apply
@@ -261,10 +269,12 @@ def _limits(plain):
         if len({isinstance(limit, Tensor) for limit in given}) > 1:
             raise TypeError(f"clamp(): min and max must be two numbers or two Tensors, got {min!r} and {max!r}")
         for name, limit in (("min", min), ("max", max)):
-            if not isinstance(limit, (int, float, Tensor, type(None))):
+            if not (limit is None or isinstance(limit, Tensor) or is_number(limit)):
                 raise TypeError(f"clamp(): {name} must be a number or a Tensor, got {type(limit).__name__}")
-        for limit in given:
+        for limit in sorted(given, key=lambda limit: isinstance(limit, int)):  # floats first: they decide the dtype
             input, _ = operands("clamp", input, limit)
+        if input.dtype.kind == "b" and not (len(given) == 1 and isinstance(given[0], Tensor)):
+            raise NotImplementedError("clamp(): not implemented for bool; use x.int()")
         low, high = (None if limit is None else operands("clamp", input, limit)[1] for limit in (min, max))
         return _broadcast("clamp", plain, input, low, high)
 
@@ -289,12 +299,18 @@ def clamp(k, x, low=None, high=None):
 
 def clamp_min(input, min):
     """The elements of input, at least `min`, a number or a Tensor."""
-    return clamp(input, min)
+    return clamp(input, _given("clamp_min", min))
 
 
 def clamp_max(input, max):
     """The elements of input, at most `max`, a number or a Tensor."""
-    return clamp(input, None, max)
+    return clamp(input, None, _given("clamp_max", max))
+
+
+def _given(name, limit):
+    if limit is None:
+        raise TypeError(f"{name}(): the limit must be a number or a Tensor, got None")
+    return limit
 
 
 # ---- three operands
@@ -382,6 +398,8 @@ def _of_one_dtype(name, input, tensor1, tensor2):
     expect_tensors(name, input=input, tensor1=tensor1, tensor2=tensor2)
     input, tensor1 = operands(name, input, tensor1)
     tensor1, tensor2 = operands(name, tensor1, tensor2)
+    if tensor2.dtype.kind == "b":
+        raise NotImplementedError(f"{name}(): not implemented for bool; use x.int()")
     return operands(name, input, tensor1)[0], tensor1, tensor2
 
 

@@ -10,7 +10,7 @@ from operator import index
 
 from engine import backends
 from engine.generator import chosen
-from engine.ops._op import check_floats, expect_tensors, op, sizes
+from engine.ops._op import check_floats, expect_bools, expect_tensors, is_number, op, sizes
 from engine.tensor import Tensor, wrap
 
 __all__ = [
@@ -56,6 +56,7 @@ def dropout_keyed(k, x, *, p, key):
 def dropout(input, p=0.5, training=True, inplace=False, generator=None):
     """While training, zero each element with probability p and scale the others by 1 / (1 - p)."""
     expect_tensors("dropout", input=input)
+    expect_bools("dropout", training=training, inplace=inplace)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0:
@@ -144,6 +145,8 @@ def _coins(k, name, shape, p, generator, dtype):
         least, most = (p._array.min(), p._array.max()) if p.numel() else (0, 1)
         p = k.cast(p._array, backends.dtype("float64"))
     else:
+        if not is_number(p):
+            raise TypeError(f"{name}: p must be a number or a Tensor, got {p!r}")
         least = most = p
         p = k.full((), p, backends.dtype("float64"))
     if not (least >= 0 and most <= 1):
@@ -176,7 +179,9 @@ def randn(*shape, size=None, generator=None, dtype=None, device=None, requires_g
 
 def randint(low=0, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
     """Draws from low..high-1, int64 unless `dtype` says otherwise; `randint(high, size)` starts at 0."""
-    if isinstance(high, (tuple, list)) and size is None:
+    if high is None and size is not None:
+        low, high = 0, low
+    elif isinstance(high, (tuple, list)) and size is None:
         low, high, size = 0, low, high
     if high is None or not isinstance(size, (tuple, list)):
         raise TypeError(f"randint() takes (high, size) or (low, high, size) with a tuple size, got {low, high, size}")
@@ -188,6 +193,8 @@ def randint(low=0, high=None, size=None, *, generator=None, dtype=None, device=N
 def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False):
     """The numbers 0..n-1 in random order, int64 unless `dtype` says otherwise."""
     k, dtype = backends.for_device(device), backends.dtype(dtype or "int64")
+    if isinstance(n, (bool, tuple, list)):
+        raise TypeError(f"randperm(): n must be an integer, got {n!r}")
     (n,) = sizes((n,))
     if n - 1 > _LIMITS.get(dtype.name, _LIMITS["int64"])[1]:
         raise RuntimeError(f"randperm: {n - 1} does not fit into {dtype}")
@@ -205,10 +212,12 @@ def randn_like(input, *, generator=None, dtype=None, device=None, requires_grad=
 
 
 def randint_like(
-    input, low, high=None, *, generator=None, dtype=None, device=None, requires_grad=False, memory_format=None
+    input, low=None, high=None, *, generator=None, dtype=None, device=None, requires_grad=False, memory_format=None
 ):
     """`randint` in input's shape, dtype and on its device unless given; `randint_like(input, high)` starts at 0."""
-    limits = (0, low) if high is None else (low, high)
+    if high is None and low is None:
+        raise TypeError("randint_like() is missing its argument 'high'")
+    limits = (0, low) if high is None else (low or 0, high)
     return _like(randint, "randint_like", input, limits, generator, dtype, device, requires_grad)
 
 
@@ -262,6 +271,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     is drawn twice, and those of weight 0 come after all others.
     """
     expect_tensors("multinomial", input=input)
+    expect_bools("multinomial", replacement=replacement)
     p, k = input._array, input._k
     if p.dtype.kind != "f":
         raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {p.dtype}")

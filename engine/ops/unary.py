@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from engine.ops._op import expect_tensors, op
+from engine.ops._op import expect_number, expect_tensors, op
 from engine.ops.pointwise import mul, pow
 
 _KINDS = ["isfinite", "isinf", "isnan"]
@@ -249,6 +249,7 @@ def sigmoid(k, x):
 @op(floats=True)
 def logit(k, x, *, eps=None):
     """log(x / (1 - x)), the inverse of sigmoid; x is limited to eps..1-eps unless eps is None."""
+    expect_number("logit", eps)
     return k.logit(x, eps), (lambda g: k.logit_dx(g, x, eps),)
 
 
@@ -276,6 +277,8 @@ def trunc(k, x):
 @op
 def round(k, x, *, decimals=0):
     """The nearest whole number, of two as near the even one; `decimals` digits behind the point are kept."""
+    if isinstance(decimals, bool) or not hasattr(decimals, "__index__"):
+        raise TypeError(f"round(): decimals must be an integer, got {decimals!r}")
     return k.round(x, decimals), _flat(k)
 
 
@@ -289,9 +292,11 @@ def frac(k, x):
 
 
 @op
-def nan_to_num(k, x, *, nan=0.0, posinf=None, neginf=None):
-    """x with `nan` for nan, and for inf and -inf the numbers given (None: the largest and smallest of the dtype)."""
-    return k.nan_to_num(x, nan, posinf, neginf), (lambda g: k.masked(g, k.isfinite(x)),)
+def nan_to_num(k, x, *, nan=None, posinf=None, neginf=None):
+    """x with `nan` (None: 0) for nan, and for inf and -inf the numbers given (None: the largest and smallest there are)."""
+    for value in (nan, posinf, neginf):
+        expect_number("nan_to_num", value)
+    return k.nan_to_num(x, nan or 0.0, posinf, neginf), (lambda g: k.masked(g, k.isfinite(x)),)
 
 
 @op

@@ -45,11 +45,11 @@ def _bits(name):
     return checked
 
 
-def _check_divisor(name, b):
+def _check_divisor(name, a, b):
     """What the division of integers refuses: bool, and a divisor of 0."""
     if b.dtype.kind == "b":
         raise unavailable(name, b.dtype, "use x.int() or x.float()")
-    if b.dtype.kind != "f" and not b.all():
+    if b.dtype.kind != "f" and a.size and not b.all():
         raise RuntimeError(f"{name}: ZeroDivisionError, an integer was divided by 0; use x.float() for inf and nan")
 
 
@@ -82,13 +82,13 @@ class Pointwise:
     # ---- division and powers
     @quiet
     def floor_divide(self, a, b):
-        _check_divisor("floor_divide", b)
+        _check_divisor("floor_divide", a, b)
         return self.xp.floor_divide(a, b)
 
     @quiet
     def div_trunc(self, a, b):
         """The quotient without its fraction."""
-        _check_divisor("div", b)
+        _check_divisor("div", a, b)
         if a.dtype.kind == "f":
             return self.xp.trunc(a / b)
         quotient = self.xp.floor_divide(a, b)
@@ -97,13 +97,13 @@ class Pointwise:
     @quiet
     def remainder(self, a, b):
         """What is left of a, with the sign of b."""
-        _check_divisor("remainder", b)
+        _check_divisor("remainder", a, b)
         return self.xp.remainder(a, b)
 
     @quiet
     def fmod(self, a, b):
         """What is left of a, with the sign of a."""
-        _check_divisor("fmod", b)
+        _check_divisor("fmod", a, b)
         return self.xp.fmod(a, b)
 
     @quiet
@@ -114,8 +114,6 @@ class Pointwise:
             return self.mul(a, a)
         if b.dtype.kind not in "iu" or not (b < 0).any():
             return self.xp.power(a, b)
-        if not b.ndim:
-            raise RuntimeError("Integers to negative integer powers are not allowed; use x.float()")
         # As in PyTorch: only 1 and -1 have an integer for an inverse.
         inverse = self.xp.where(self.xp.abs(a) == 1, a, a.dtype.type(0))
         return self.xp.power(self.xp.where(b < 0, inverse, a), self.xp.abs(b))

@@ -7,7 +7,7 @@ import warnings
 
 from engine import functions
 from engine.geometry import ShapeError
-from engine.ops._op import expect_tensors
+from engine.ops._op import expect_bools, expect_tensors
 from engine.ops.compare import ne
 from engine.ops.pointwise import add, mul, where
 from engine.ops.random import dropout
@@ -23,6 +23,7 @@ def _applied(input, y, inplace, name):
 
 def _whole_channels(name, input, shape, p, training, inplace):
     """input times a mask of `shape`, one number for each channel of each sample."""
+    expect_bools(name, training=training, inplace=inplace)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0:
@@ -71,6 +72,7 @@ def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
 
 def _alpha(name, input, shape, p, training, inplace):
     """Klambauer et al. 2017, section 3: the scale and the shift that restore the moments."""
+    expect_bools(name, training=training, inplace=inplace)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0:

@@ -19,7 +19,7 @@ __all__ = ["bilinear", "embedding", "linear", "one_hot"]
 
 def bilinear(input1, input2, weight, bias=None):
     """input1[..., I] @ weight[O, I, J] @ input2[..., J] for each of O, plus bias[O]: [..., O]."""
-    expect_tensors("bilinear", input1=input1, input2=input2, weight=weight)
+    expect_tensors("bilinear", input1=input1, input2=input2, weight=weight, **({} if bias is None else {"bias": bias}))
     check_floats("bilinear", input1=input1._array, input2=input2._array, weight=weight._array)
     lead = input1.shape[:-1]
     if (
