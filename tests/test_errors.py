@@ -32,20 +32,21 @@ CONV = "in model.features.0 (Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))):\n
 GOLDEN = {
     # a layer inside a model: the path, the layer, what was got and expected
     "wrong channels": (lambda: Net()(zeros(2, 1, 8, 8)), ShapeError, CONV +
-        "conv2d got an input with 1 channels (shape (2, 1, 8, 8)), expected 3 (weights of shape (8, 3, 3, 3), groups=1)"),
+        "conv2d got an input with 1 channels (shape (2, 1, 8, 8)), expected 3 (weights of shape (8, 3, 3, 3), groups=1)\n"
+        "  Fix: Conv2d(1, 8, ...), or LazyConv2d(8, ...)"),
     "channels last": (lambda: Net()(zeros(2, 8, 8, 3)), ShapeError, CONV +
-        "conv2d got an input with 8 channels (shape (2, 8, 8, 3)), expected 3 (weights of shape (8, 3, 3, 3), groups=1). "
-        "The last axis fits: the images look like [N, H, W, C]; use x.permute(0, 3, 1, 2)"),
+        "conv2d got an input with 8 channels (shape (2, 8, 8, 3)), expected 3 (weights of shape (8, 3, 3, 3), groups=1)\n"
+        "  Fix: x.permute(0, 3, 1, 2); the last axis fits, the input looks like [N, H, W, C]"),
     "too few dimensions": (lambda: Net()(zeros(8, 8)), ShapeError, CONV +
         "conv2d expects an input of 4 dimensions [N, C, H, W] or 3 [C, H, W], got shape (8, 8)"),
     "kernel larger than input": (lambda: Net()(zeros(2, 3, 2, 8)), ShapeError, CONV +
-        "kernel does not fit: kernel 3 with dilation 1 spans 3 along the height, but the input has 2 there (2 with padding). "
-        "Use a smaller kernel, more padding or a larger input"),
+        "kernel does not fit: kernel 3 with dilation 1 spans 3 along the height, but the input has 2 there (2 with padding)\n"
+        "  Fix: a smaller kernel, more padding or a larger input"),
     "bytes": (lambda: Net()(zeros(2, 3, 8, 8, dtype="uint8")), TypeError, CONV +
-        "conv2d got input of dtype uint8, expected float32 or float64; "
-        "images in 0..255 become floats by x.float() / 255 or by a normalising transform"),
+        "conv2d got input of dtype uint8, expected float32 or float64\n"
+        "  Fix: x.float() / 255, or a transform such as ToTensor"),
     "mixed dtypes": (lambda: Net()(zeros(2, 3, 8, 8, dtype="float64")), TypeError, CONV +
-        "conv2d got weight of dtype float32 but input of dtype float64: they must agree; convert with .float() or .double()"),
+        "conv2d got weight of dtype float32 but input of dtype float64: they must agree\n  Fix: convert one with .float() or .double()"),
     "an array": (lambda: Net()(np.zeros((2, 3, 8, 8), "float32")), TypeError, CONV +
         "conv2d(): argument 'input' must be a Tensor, got ndarray; use engine.from_numpy(array)"),
     "in_features": (lambda: Net()(zeros(2, 3, 10, 10)), ShapeError,
@@ -64,8 +65,8 @@ GOLDEN = {
     "pooling padding": (lambda: F.avg_pool2d(zeros(1, 1, 4, 4), 2, 2, 2), ShapeError,
         "padding must be between 0 and half the kernel, got padding=2 for kernel_size=2"),
     "pooling window": (lambda: F.max_pool2d(zeros(1, 1, 9, 4), 5), ShapeError,
-        "kernel does not fit: kernel 5 with dilation 1 spans 5 along the width, but the input has 4 there (4 with padding). "
-        "Use a smaller kernel, more padding or a larger input"),
+        "kernel does not fit: kernel 5 with dilation 1 spans 5 along the width, but the input has 4 there (4 with padding)\n"
+        "  Fix: a smaller kernel, more padding or a larger input"),
     # functions
     "stride 0": (lambda: F.conv2d(zeros(1, 1, 4, 4), zeros(1, 1, 2, 2), stride=0), ShapeError, "stride must be at least 1, got stride=0"),
     "stride 0 in a layer": (lambda: nn.Conv2d(1, 1, 2, stride=0), ValueError, "Conv2d: stride must be at least 1, got (0, 0)"),
@@ -85,15 +86,15 @@ GOLDEN = {
     "bias": (lambda: F.conv2d(zeros(1, 1, 4, 4), zeros(1, 1, 2, 2), zeros(2)), ShapeError, "conv2d got a bias of shape (2,), expected (1,)"),
     "channels of a transposed convolution": (lambda: nn.ConvTranspose2d(3, 4, 3)(zeros(2, 5, 9, 9)), ShapeError,
         "in ConvTranspose2d(3, 4, kernel_size=(3, 3), stride=(1, 1)):\n  conv_transpose2d got an input with 5 channels (shape (2, 5, 9, 9)), "
-        "expected 3 (weights of shape (3, 4, 3, 3), which are [C, O/groups, kh, kw])"),
+        "expected 3 (weights of shape (3, 4, 3, 3), which are [C, O/groups, kh, kw])\n  Fix: ConvTranspose2d(5, 4, ...), or LazyConvTranspose2d(4, ...)"),
     "output padding": (lambda: F.conv_transpose2d(zeros(1, 2, 5, 5), zeros(2, 3, 3, 3), output_padding=1), ShapeError,
         "output_padding must not be negative and must be smaller than stride or dilation, got output_padding=1 for stride=1 and dilation=1"),
     "output size": (lambda: nn.ConvTranspose2d(2, 3, 3, 2)(zeros(1, 2, 5, 5), output_size=(20, 20)), ShapeError,
         "in ConvTranspose2d(2, 3, kernel_size=(3, 3), stride=(2, 2)):\n  ConvTranspose2d: got output_size (20, 20), "
         "but for an input of shape (1, 2, 5, 5) it ranges from [11, 11] to [12, 12]"),
     "channels last of a line": (lambda: F.conv1d(zeros(2, 9, 3), zeros(4, 3, 3)), ShapeError,
-        "conv1d got an input with 9 channels (shape (2, 9, 3)), expected 3 (weights of shape (4, 3, 3), groups=1). "
-        "The last axis fits: the images look like [N, L, C]; use x.permute(0, 2, 1)"),
+        "conv1d got an input with 9 channels (shape (2, 9, 3)), expected 3 (weights of shape (4, 3, 3), groups=1)\n"
+        "  Fix: x.permute(0, 2, 1); the last axis fits, the input looks like [N, L, C]"),
     "unpooling index": (lambda: F.max_unpool2d(zeros(1, 1, 1, 1), tensor([[[[7]]]]), 2), ShapeError,
         "max_unpool: index 7 is out of range for 4 elements of size (2, 2)"),
     "reflection": (lambda: F.pad(zeros(1, 3, 4), (4, 1), "reflect"), ShapeError,
@@ -133,7 +134,7 @@ GOLDEN = {
         "cat(): sizes must match except in dimension 0: got (2, 3) and (2, 4) (tensor 1)"),
     "dimension": (lambda: zeros(2, 3).sum(2), IndexError, "sum(): Dimension out of range (expected to be in range of [-2, 1], but got 2)"),
     "maximum of nothing": (lambda: zeros(0, 3).max(0), IndexError, "max(): Expected reduction over a non-empty dimension, got shape (0, 3)"),
-    "mean of integers": (lambda: tensor([1, 2]).mean(), TypeError, "mean got input of dtype int64, expected float32 or float64"),
+    "mean of integers": (lambda: tensor([1, 2]).mean(), TypeError, "mean got input of dtype int64, expected float32 or float64\n  Fix: input.float()"),
     "mse": (lambda: F.mse_loss(zeros(2, 3), zeros(3, 2)), ShapeError, "mse_loss got shapes (2, 3) and (3, 2); they must agree"),
     "reduction": (lambda: nn.MSELoss(reduction="avg"), ValueError,
         "'avg' is not a valid value for reduction: use 'mean', 'sum' or 'none'"),
