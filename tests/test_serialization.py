@@ -46,6 +46,21 @@ def through(obj, **options):
 # ---- Tensors
 
 
+def test_the_same_data_gives_the_same_bytes():
+    notes = {f"key {i} \x01 \x7f é \u2028": f'a "quoted" \\ value\n{i}' for i in range(20)}
+    files = []
+    for order in (notes, dict(reversed(notes.items()))):
+        f = io.BytesIO()
+        engine.save({"w": engine.ones(2, 3), "b": engine.zeros(())}, f, metadata=order)
+        files.append(f.getvalue())
+        f.seek(0)
+        assert engine.serialization.metadata(f) == notes
+    assert files[0] == files[1]
+    from safetensors.numpy import load
+
+    assert load(files[0])["w"].tolist() == [[1, 1, 1]] * 2
+
+
 def test_round_trip(tmp_path):
     saved = tensors()
     engine.save(saved, tmp_path / "a.safetensors")

@@ -29,7 +29,17 @@ _KINDS = {
 def write(f, arrays: dict[str, numpy.ndarray], metadata: dict[str, str]) -> None:
     """Write arrays of any layout and byte order; the library orders them by size of element and name."""
     plain = {name: numpy.array(a, a.dtype.newbyteorder("<"), order="C") for name, a in arrays.items()}
-    f.write(safetensors.numpy.save(plain, metadata or None))
+    data = safetensors.numpy.save(plain, metadata or None)
+    f.write(_sorted_metadata(data) if len(metadata) > 1 else data)
+
+
+def _sorted_metadata(data: bytes) -> bytes:
+    """The file with its metadata in order of names: the library leaves them in another one each time."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return b"".join((data[:8], text.ljust(start - 8), data[start:]))
 
 
 def read(f, size: int) -> tuple[dict[str, numpy.ndarray], dict[str, str]]:
