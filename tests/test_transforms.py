@@ -14,7 +14,7 @@ from engine.vision.pillow import pillow
 from engine.vision.transforms import functional as F
 from engine.vision.transforms import v2
 
-NEAREST, BILINEAR, BICUBIC = T.InterpolationMode.NEAREST, T.InterpolationMode.BILINEAR, T.InterpolationMode.BICUBIC
+BILINEAR = T.InterpolationMode.BILINEAR
 
 
 @pytest.fixture

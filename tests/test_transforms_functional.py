@@ -9,7 +9,7 @@ import engine
 from engine.vision import transforms as T
 from engine.vision.transforms import functional as F
 
-NEAREST, BILINEAR, BICUBIC = T.InterpolationMode.NEAREST, T.InterpolationMode.BILINEAR, T.InterpolationMode.BICUBIC
+BILINEAR, BICUBIC = T.InterpolationMode.BILINEAR, T.InterpolationMode.BICUBIC
 
 
 @pytest.fixture
