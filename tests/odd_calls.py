@@ -12,7 +12,6 @@ import time
 import warnings
 
 import numpy as np
-
 import odd_windows
 
 import engine
@@ -137,6 +136,66 @@ for x in itertools.product((0, 1, 2), repeat=4):
     call(f"var {x}", lambda x=x: zeros(*x).var((0, 2)), (x[1], x[3]))
     call(f"matmul {x}", lambda x=x: zeros(*x) @ zeros(x[0], x[1], x[3], x[2]), (x[0], x[1], x[2], x[2]))
     call(f"linear {x}", lambda x=x: F.linear(zeros(*x), zeros(3, x[3]), zeros(3)), (*x[:3], 3))
+
+# ---- losses, norms, dropout, embedding
+
+for v in (*INTS, *NONSENSE):
+    t, labels_of_three = repr(v), lambda: engine.tensor([0, 1, 2])
+    for key in ("weight", "ignore_index", "label_smoothing", "reduction"):
+        call(
+            f"cross_entropy {key}={t}",
+            lambda key=key, v=v, f=labels_of_three: F.cross_entropy(zeros(3, 4), f(), **{key: v}),
+        )
+    for key in ("p", "margin", "weight"):
+        call(
+            f"multi_margin_loss {key}={t}",
+            lambda key=key, v=v, f=labels_of_three: F.multi_margin_loss(zeros(3, 4), f(), **{key: v}),
+        )
+    for key in ("margin", "p", "eps", "swap"):
+        call(
+            f"triplet_margin_loss {key}={t}",
+            lambda key=key, v=v: F.triplet_margin_loss(zeros(2, 3), zeros(2, 3), zeros(2, 3), **{key: v}),
+        )
+    for key in ("p", "dim", "eps"):
+        call(f"normalize {key}={t}", lambda key=key, v=v: F.normalize(zeros(2, 3), **{key: v}))
+    for key in ("running_mean", "running_var", "weight", "momentum", "eps"):
+        call(
+            f"batch_norm {key}={t}",
+            lambda key=key, v=v: F.batch_norm(
+                zeros(2, 3),
+                **{"running_mean": engine.zeros(3), "running_var": engine.ones(3), "training": True, key: v},
+            ),
+        )
+    call(f"smooth_l1_loss beta={t}", lambda v=v: F.smooth_l1_loss(zeros(3), zeros(3), beta=v))
+    call(f"huber_loss delta={t}", lambda v=v: F.huber_loss(zeros(3), zeros(3), delta=v))
+    call(f"gaussian_nll_loss var={t}", lambda v=v: F.gaussian_nll_loss(zeros(3), zeros(3), v))
+    call(f"cosine_similarity dim={t}", lambda v=v: F.cosine_similarity(zeros(2, 3), zeros(2, 3), v))
+    call(f"group_norm {t}", lambda v=v: F.group_norm(zeros(2, 4, 3), v), (2, 4, 3))
+    call(f"layer_norm {t}", lambda v=v: F.layer_norm(zeros(2, 3), v), (2, 3))
+    call(f"rms_norm {t}", lambda v=v: F.rms_norm(zeros(2, 3), v), (2, 3))
+    call(f"local_response_norm {t}", lambda v=v: F.local_response_norm(zeros(2, 3, 3), v), (2, 3, 3))
+    call(f"embedding of {t}", lambda v=v: F.embedding(v, zeros(3, 2)))
+    call(f"embedding in {t}", lambda v=v, f=labels_of_three: F.embedding(f(), v))
+    call(f"embedding max_norm={t}", lambda v=v, f=labels_of_three: F.embedding(f(), engine.zeros(3, 2), max_norm=v))
+    call(f"one_hot {t}", lambda v=v, f=labels_of_three: F.one_hot(f(), v))
+    call(f"bilinear {t}", lambda v=v: F.bilinear(zeros(2, 2), zeros(2, 2), v))
+    for layer in (nn.GroupNorm, nn.Bilinear, nn.Embedding):
+        call(
+            f"{layer.__name__} {t}",
+            lambda layer=layer, v=v: layer(2, v) if layer is not nn.Bilinear else layer(v, 2, 2),
+        )
+    for f in (F.dropout1d, F.dropout2d, F.alpha_dropout, F.feature_alpha_dropout):
+        call(f"{f.__name__} {t}", lambda f=f, v=v: f(zeros(2, 3, 4), v, True), (2, 3, 4))
+        call(f"{f.__name__} of {t}", lambda f=f, v=v: f(v, 0.5, True))
+    for f in (
+        F.mse_loss,
+        F.kl_div,
+        F.binary_cross_entropy,
+        F.soft_margin_loss,
+        F.hinge_embedding_loss,
+        F.poisson_nll_loss,
+    ):
+        call(f"{f.__name__} {t}", lambda f=f, v=v: f(zeros(2), v))
 
 # ---- strides, dtypes, sizes of arrays
 
@@ -282,7 +341,19 @@ for v in (*INTS, *NONSENSE):
                      "flip", "roll", "rot90", "tril", "diag", "diagonal", "repeat", "tile", "repeat_interleave", "new_zeros", "stride",
                      "take_along_dim", "masked_fill", "to", "type"):  # fmt: skip
             call(f"{name} {t} of {shape}", lambda x=x, name=name, v=v: getattr(x.clone(), name)(v))
-        for name in ("narrow", "select", "unflatten", "topk", "roll", "movedim", "repeat_interleave", "norm", "diagonal", "sort", "flatten"):
+        for name in (
+            "narrow",
+            "select",
+            "unflatten",
+            "topk",
+            "roll",
+            "movedim",
+            "repeat_interleave",
+            "norm",
+            "diagonal",
+            "sort",
+            "flatten",
+        ):
             for args in ((v, 0), (0, v), (v, v), (0, v, 1), (0, 0, v)):
                 call(f"{name} {args} of {shape}", lambda x=x, name=name, a=args: getattr(x, name)(*a))
         for name in ("gather", "index_select", "take", "scatter", "index_fill", "index_add"):

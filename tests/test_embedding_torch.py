@@ -56,6 +56,9 @@ def test_rows_of_limited_length(norm_type):
 
 
 WRONG = {
+    "padding in words": lambda F, lib: F.embedding(lib.tensor([0]), lib.zeros(7, 4), "a"),
+    "classes in words": lambda F, lib: F.one_hot(lib.tensor([0]), "a"),
+    "an array": lambda F, lib: F.embedding(np.array([0]), lib.zeros(7, 4)),
     "too large": lambda F, lib: F.embedding(lib.tensor([0, 7]), lib.zeros(7, 4)),
     "negative": lambda F, lib: F.embedding(lib.tensor([0, -1]), lib.zeros(7, 4)),
     "no rows": lambda F, lib: F.embedding(lib.tensor([0]), lib.zeros(0, 4)),

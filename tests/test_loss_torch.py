@@ -169,6 +169,9 @@ WRONG_CLASSES = {
     "weight dtype": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), constant(lib, [0, 1, 2], "int64"), lib.ones(4, dtype=lib.float64)),
     "weight ndim": lambda F, lib: F.nll_loss(lib.zeros(3, 4), constant(lib, [0, 1, 2], "int64"), lib.ones(1, 4)),
     "smoothing": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), constant(lib, [0, 1, 2], "int64"), label_smoothing=1.5),
+    "smoothing in words": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), constant(lib, [0, 1, 2], "int64"), label_smoothing="a"),
+    "no smoothing": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), constant(lib, [0, 1, 2], "int64"), label_smoothing=None),
+    "ignored in words": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), constant(lib, [0, 1, 2], "int64"), ignore_index="a"),
     "reduction": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), constant(lib, [0, 1, 2], "int64"), reduction="average"),
     "a number": lambda F, lib: F.cross_entropy(lib.zeros(()), constant(lib, 0, "int64")),
     "one row, one label": lambda F, lib: F.cross_entropy(lib.zeros(3), constant(lib, [1], "int64")),
@@ -344,6 +347,9 @@ WRONG_NUMBERS = {
     "pos_weight": lambda F, lib: F.binary_cross_entropy_with_logits(lib.ones(2, 3), lib.ones(2, 3), pos_weight=lib.ones(2)),
     "mse shapes": lambda F, lib: F.mse_loss(lib.ones(2, 3), lib.ones(3, 2)),
     "weights": lambda F, lib: F.mse_loss(lib.ones(2, 3), lib.ones(2, 3), weight=lib.ones(3)),
+    "beta": lambda F, lib: F.smooth_l1_loss(lib.zeros(2), lib.zeros(2), beta=None),
+    "delta": lambda F, lib: F.huber_loss(lib.zeros(2), lib.zeros(2), delta="a"),
+    "similarity axes": lambda F, lib: F.cosine_similarity(lib.ones(2, 3), lib.ones(2, 3), dim=None),
     "triplet margin": lambda F, lib: F.triplet_margin_loss(lib.ones(2, 3), lib.ones(2, 3), lib.ones(2, 3), margin=0),
     "triplet shapes": lambda F, lib: F.triplet_margin_loss(lib.ones(2, 3), lib.ones(3), lib.ones(2, 3)),
     "ranking shapes": lambda F, lib: F.margin_ranking_loss(lib.ones(2, 3), lib.ones(3), lib.ones(2, 3)),
@@ -406,9 +412,10 @@ def test_triplets(shape, reduction):
     anchor, positive, negative = (normal(*shape) + np.float32(shift) for shift in (0, 0.4, -0.2))
     negative = np.ascontiguousarray(negative[::-1])
     for options in ({}, {"swap": True}, {"p": 1, "margin": 0.3}, {"p": 3, "eps": 1e-3, "swap": True}):
-        call = lambda lib, *t, options=options: lib.nn.functional.triplet_margin_loss(
-            *t, reduction=reduction, **options
-        )  # noqa: E731
+
+        def call(lib, *t, options=options):
+            return lib.nn.functional.triplet_margin_loss(*t, reduction=reduction, **options)
+
         agree(call, anchor, positive, negative, rtol=1e-5)
 
 

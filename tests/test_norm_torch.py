@@ -169,6 +169,13 @@ def test_batch_norm(training, shape, dtype):
 WRONG = {
     "no statistics": lambda F, lib: F.batch_norm(lib.zeros(4, 3), None, None),
     "statistics of others": lambda F, lib: F.batch_norm(lib.zeros(4, 3), lib.zeros(2), lib.zeros(2)),
+    "statistics of others, training": lambda F, lib: F.batch_norm(lib.zeros(4, 3), lib.zeros(2), lib.zeros(2), training=True),
+    "one statistic": lambda F, lib: F.batch_norm(lib.zeros(4, 3), lib.zeros(1), lib.zeros(1), training=True),
+    "statistics in a list": lambda F, lib: F.batch_norm(lib.zeros(4, 3), [0, 0, 0], lib.zeros(3), training=True),
+    "momentum in words": lambda F, lib: F.batch_norm(lib.zeros(4, 3), lib.zeros(3), lib.zeros(3), training=True, momentum="a"),
+    "no momentum": lambda F, lib: F.batch_norm(lib.zeros(4, 3), lib.zeros(3), lib.zeros(3), training=True, momentum=None),
+    "local size": lambda F, lib: F.local_response_norm(lib.zeros(4, 3, 2), 1.5),
+    "groups in words": lambda F, lib: F.group_norm(lib.zeros(4, 3, 2), "a"),
     "weight of others": lambda F, lib: F.batch_norm(lib.zeros(4, 3), lib.zeros(3), lib.zeros(3), lib.zeros(2)),
     "group integers": lambda F, lib: F.group_norm(lib.zeros(2, 4, 3, dtype=lib.int64), 2),
     "normalize integers": lambda F, lib: F.normalize(lib.ones(2, 4, dtype=lib.int64)),

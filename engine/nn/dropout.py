@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.nn import functional as F
+from engine.nn.functional.dropout import check_probability
 from engine.nn.module import Module
 
 __all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "FeatureAlphaDropout"]
@@ -11,8 +12,7 @@ __all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "FeatureAlphaDro
 class _Dropout(Module):
     def __init__(self, p=0.5, inplace=False):
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        check_probability(type(self).__name__, p)
         self.p, self.inplace = p, inplace
 
     def extra_repr(self):

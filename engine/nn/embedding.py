@@ -8,6 +8,7 @@ from engine.nn import functional as F
 from engine.nn import init
 from engine.nn.module import Module
 from engine.nn.parameter import Parameter
+from engine.ops._op import expect_tensors
 from engine.tape import no_grad
 
 __all__ = ["Bilinear", "Embedding"]
@@ -28,7 +29,7 @@ class Embedding(Module):
         self.num_embeddings = rows = integer(num_embeddings, "num_embeddings")
         self.embedding_dim = integer(embedding_dim, "embedding_dim")
         if padding_idx is not None:
-            if not -rows <= padding_idx < rows:
+            if not -rows <= integer(padding_idx, "padding_idx") < rows:
                 raise AssertionError(
                     f"Embedding: padding_idx must be within num_embeddings, got {padding_idx} of {rows}"
                 )
@@ -57,6 +58,7 @@ class Embedding(Module):
         cls, embeddings, freeze=True, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
     ):  # fmt: skip
         """An Embedding over the memory of `embeddings` [N, D], which is not trained if `freeze`."""
+        expect_tensors("Embedding.from_pretrained", embeddings=embeddings)
         if embeddings.ndim != 2:
             raise AssertionError(f"Embedding.from_pretrained expects 2 dimensions, got shape {embeddings.shape}")
         return cls(*embeddings.shape, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)

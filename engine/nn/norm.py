@@ -8,6 +8,7 @@ from engine import functions
 from engine.geometry import ShapeError, integer
 from engine.nn import functional as F
 from engine.nn import init
+from engine.nn.functional.norm import sizes
 from engine.nn.module import Module
 from engine.nn.parameter import Parameter
 
@@ -187,7 +188,7 @@ class LayerNorm(_Affine):
 
     def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, device=None, dtype=None):
         super().__init__()
-        self.normalized_shape = _sizes(normalized_shape)
+        self.normalized_shape = sizes(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         affine = elementwise_affine
         self._register_affine(self.normalized_shape, affine, affine and bias, dtype=dtype, device=device)
@@ -211,7 +212,7 @@ class RMSNorm(Module):
 
     def __init__(self, normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None):
         super().__init__()
-        self.normalized_shape = _sizes(normalized_shape)
+        self.normalized_shape = sizes(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         weight = Parameter(functions.ones(self.normalized_shape, dtype=dtype, device=device))
         self.register_parameter("weight", weight if elementwise_affine else None)
@@ -226,11 +227,6 @@ class RMSNorm(Module):
 
     def extra_repr(self):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-
-
-def _sizes(normalized_shape):
-    several = isinstance(normalized_shape, (tuple, list))
-    return tuple(integer(n, "normalized_shape") for n in (normalized_shape if several else (normalized_shape,)))
 
 
 class LocalResponseNorm(Module):

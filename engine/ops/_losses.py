@@ -18,7 +18,8 @@ def reduction_of(size_average, reduce, reduction, allowed=REDUCTIONS):
     PyTorch's old arguments decide instead where they are given, with its warning.
     """
     if size_average is not None or reduce is not None:
-        reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+        several, summed = reduce is not None and not reduce, size_average is not None and not size_average
+        reduction = "none" if several else "sum" if summed else "mean"
         warnings.warn(
             f"size_average and reduce are deprecated, please use reduction={reduction!r} instead", stacklevel=3
         )

@@ -233,6 +233,13 @@ def expect_bools(name, **arguments):
             raise _of_wrong_kind(name, argument, "a bool", value)
 
 
+def expect_numbers(name, **arguments):
+    """TypeError unless every argument is a number."""
+    for argument, value in arguments.items():
+        if not is_number(value):
+            raise _of_wrong_kind(name, argument, "a number", value)
+
+
 def expect_number(name, value):
     """TypeError unless a parameter is a number or None."""
     if value is not None and not is_number(value):

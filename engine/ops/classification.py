@@ -6,9 +6,9 @@ class index is `ignore_index` add nothing. Means with weights are divided by the
 
 from __future__ import annotations
 
-from engine.geometry import ShapeError
+from engine.geometry import ShapeError, integer
 from engine.ops._losses import reduced, reduction_of
-from engine.ops._op import DtypeError, check_floats, converted, expect_tensors, op
+from engine.ops._op import DtypeError, check_floats, converted, expect_numbers, expect_tensors, op
 from engine.ops.activation import log_softmax, relu
 from engine.ops.compare import ne
 from engine.ops.gathering import gather, index_select, scatter
@@ -88,6 +88,8 @@ def _check_weight(name, input, weight, classes):
 
 def _kept(rows, scores, labels, ignore_index):
     """(losses of the rows, which of them count, their labels); None for "all of them". Those ignored have label and loss 0."""
+    if ignore_index != -100:
+        ignore_index = integer(ignore_index, "ignore_index")
     if not 0 <= ignore_index < scores.shape[1]:
         try:
             return rows(scores, labels), None, labels
@@ -133,8 +135,10 @@ def cross_entropy(
     """
     reduction = reduction_of(size_average, reduce, reduction)
     expect_tensors("cross_entropy", input=input, target=target)
-    if not 0 <= label_smoothing <= 1:
-        raise RuntimeError(f"cross_entropy: label_smoothing must be between 0.0 and 1.0, got {label_smoothing}")
+    if label_smoothing != 0.0:
+        expect_numbers("cross_entropy", label_smoothing=label_smoothing)
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(f"cross_entropy: label_smoothing must be between 0.0 and 1.0, got {label_smoothing}")
     if input.shape == target.shape:
         return _against_probabilities(input, target, weight, ignore_index, label_smoothing, reduction)
     return _shaped("cross_entropy", cross_entropy_rows, input, target, weight, ignore_index, label_smoothing, reduction)
@@ -149,7 +153,7 @@ def _against_probabilities(input, target, weight, ignore_index, smoothing, reduc
             f"{name}: a target of the scores' shape {input.shape} holds probabilities, expected a floating point dtype, "
             f"got {target.dtype}; class indices have no axis of classes"
         )
-    if ignore_index >= 0:
+    if integer(ignore_index, "ignore_index") >= 0:
         raise RuntimeError(f"{name}: ignore_index is not supported for probabilities, got {ignore_index}")
     axis = min(1, input.ndim - 1)
     classes = input.shape[axis]
@@ -186,6 +190,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     """
     name = "multi_margin_loss"
     reduction = reduction_of(size_average, reduce, reduction)
+    expect_numbers(name, p=p, margin=margin)
     if p not in (1, 2):
         raise ValueError(f"{name}: only p == 1 and p == 2 supported, got {p}")
     expect_tensors(name, input=input, target=target)

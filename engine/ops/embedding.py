@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.geometry import ShapeError
+from engine.geometry import ShapeError, integer
 from engine.ops._op import check_floats, expect_tensors, op
 from engine.ops.indexing import check_index
 from engine.tensor import wrap
@@ -47,6 +47,7 @@ def one_hot(tensor, num_classes=-1):
             f"one_hot is only applicable to index tensors of dtype int64, got {tensor.dtype}; use .long()"
         )
     classes, k = tensor._array, tensor._k
+    num_classes = integer(num_classes, "num_classes")
     if num_classes == -1:
         if not classes.size:
             raise RuntimeError("one_hot: can not infer the number of classes from an empty tensor; give num_classes")

@@ -11,7 +11,7 @@ import warnings
 
 from engine.geometry import ShapeError
 from engine.ops._losses import REDUCTIONS, pair, reduced, reduction_of
-from engine.ops._op import DtypeError, check_floats, expect_tensors, op
+from engine.ops._op import DtypeError, check_floats, expect_bools, expect_numbers, expect_tensors, op
 from engine.ops.activation import logsigmoid
 from engine.ops.compare import gt, lt
 from engine.ops.pointwise import add, div, mul, sub, where
@@ -73,6 +73,7 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """d * d / (2 * beta) where |d| = |input - target| is below beta, |d| - beta / 2 beyond (Girshick 2015)."""
     reduction = reduction_of(size_average, reduce, reduction)
+    expect_numbers("smooth_l1_loss", beta=beta)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     input, target = pair("smooth_l1_loss", input, target)
@@ -84,6 +85,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """d * d / 2 where |d| = |input - target| is at most delta, delta * (|d| - delta / 2) beyond (Huber 1964)."""
     reduction_of(None, None, reduction)
+    expect_numbers("huber_loss", delta=delta)
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
     losses = huber_error(*pair("huber_loss", input, target), delta=delta)
@@ -182,6 +184,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
         )
     reduction = reduction_of(size_average, reduce, reduction, (*REDUCTIONS, "batchmean"))
     expect_tensors("kl_div", input=input, target=target)
+    expect_bools("kl_div", log_target=log_target)
     if input.dtype.kind != "f" or target.dtype.kind != "f":
         raise DtypeError(f"kl_div: integers are not supported, got input {input.dtype} and target {target.dtype}")
     x, t = pair("kl_div", input, target, warn=False)
@@ -199,6 +202,7 @@ def poisson_nll_loss(
     `full` adds Stirling's approximation of log(target!) where the target is above 1.
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    expect_bools("poisson_nll_loss", log_input=log_input, full=full)
     x, t = pair("poisson_nll_loss", input, target, warn=False)
     losses = sub(exp(x), mul(t, x)) if log_input else sub(x, mul(t, log(add(x, eps))))
     if full:
@@ -214,6 +218,8 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     """
     expect_tensors("gaussian_nll_loss", input=input, target=target)
     reduction_of(None, None, reduction)
+    expect_bools("gaussian_nll_loss", full=full)
+    expect_numbers("gaussian_nll_loss", eps=eps, **({} if isinstance(var, Tensor) else {"var": var}))
     if var < 0 if not isinstance(var, Tensor) else any(lt(var, 0)):
         raise ValueError("gaussian_nll_loss: var has negative entries")
     var, logarithm = _limited(input, var, eps) if isinstance(var, Tensor) else (max(var, eps), math.log(max(var, eps)))

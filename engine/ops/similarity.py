@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from engine.geometry import ShapeError
+from engine.geometry import ShapeError, integer
 from engine.ops._losses import pair, reduced, reduction_of
-from engine.ops._op import expect_tensors, operands
+from engine.ops._op import expect_bools, expect_numbers, expect_tensors, operands
 from engine.ops.activation import logsigmoid
 from engine.ops.compare import eq, ne
 from engine.ops.pointwise import add, clamp_min, div, minimum, mul, sub, where
@@ -21,6 +21,7 @@ __all__ = ["cosine_similarity", "pairwise_distance"]
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """The cosine of the angle between x1 and x2 along `dim`; each norm counts as at least `eps`. Shapes are broadcast."""
     expect_tensors("cosine_similarity", x1=x1, x2=x2)
+    dim = integer(dim, "dim")
     a, b = broadcast_tensors(*operands("cosine_similarity", x1, x2))
     if a.dtype.kind != "f":
         raise NotImplementedError(f"cosine_similarity: not implemented for {a.dtype}; use .float()")
@@ -51,6 +52,8 @@ def triplet_margin_loss(
     `swap` takes distance(positive, negative) where it is the smaller one (Balntas et al. 2016).
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    expect_numbers("triplet_margin_loss", margin=margin, eps=eps)
+    expect_bools("triplet_margin_loss", swap=swap)
     if margin <= 0:
         raise ValueError(f"triplet_margin_loss: margin must be greater than 0, got {margin}")
     expect_tensors("triplet_margin_loss", anchor=anchor, positive=positive, negative=negative)

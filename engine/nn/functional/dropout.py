@@ -7,7 +7,7 @@ import warnings
 
 from engine import functions
 from engine.geometry import ShapeError
-from engine.ops._op import expect_bools, expect_tensors
+from engine.ops._op import expect_bools, expect_numbers, expect_tensors
 from engine.ops.compare import ne
 from engine.ops.pointwise import add, mul, where
 from engine.ops.random import dropout
@@ -17,6 +17,13 @@ __all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_alpha_
 SATURATED = -1.7580993408473766  # selu of minus infinity (Klambauer et al. 2017, section 2)
 
 
+def check_probability(name, p):
+    """ValueError unless p is a number from 0 to 1."""
+    expect_numbers(name, p=p)
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
 def _applied(input, y, inplace, name):
     return input._replace(y, name) if inplace else y
 
@@ -24,8 +31,7 @@ def _applied(input, y, inplace, name):
 def _whole_channels(name, input, shape, p, training, inplace):
     """input times a mask of `shape`, one number for each channel of each sample."""
     expect_bools(name, training=training, inplace=inplace)
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    check_probability(name, p)
     if not training or p == 0:
         return input
     mask = dropout(functions.ones(shape, dtype=input.dtype, device=input.device), p)
@@ -73,8 +79,7 @@ def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
 def _alpha(name, input, shape, p, training, inplace):
     """Klambauer et al. 2017, section 3: the scale and the shift that restore the moments."""
     expect_bools(name, training=training, inplace=inplace)
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    check_probability(name, p)
     if not training or p == 0:
         return input
     if p == 1:

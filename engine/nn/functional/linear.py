@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from engine.geometry import ShapeError
-from engine.ops._op import check_floats, expect_tensors
+from engine.geometry import ShapeError, integer
+from engine.ops._op import check_floats, expect_bools, expect_numbers, expect_tensors
 from engine.ops.compare import gt
 from engine.ops.embedding import embedding_rows, one_hot
 from engine.ops.linear import linear, matmul
@@ -53,12 +53,14 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     expect_tensors("embedding", input=input, weight=weight)
     if padding_idx is not None:
         rows = weight.shape[0] if weight.ndim else 0
-        if not -rows <= padding_idx < rows:
+        if not -rows <= integer(padding_idx, "padding_idx") < rows:
             raise AssertionError(f"embedding: padding_idx must be within num_embeddings, got {padding_idx} of {rows}")
         padding_idx %= rows
+    expect_bools("embedding", scale_grad_by_freq=scale_grad_by_freq)
     if max_norm is not None:
+        expect_numbers("embedding", max_norm=max_norm)
         with no_grad():
             found = embedding_rows(input, weight)
             norms = norm(found, norm_type, -1, True)
             weight.detach()[input] = where(gt(norms, max_norm), mul(found, div(max_norm, add(norms, 1e-7))), found)
-    return embedding_rows(input, weight, padding_idx=padding_idx, by_frequency=bool(scale_grad_by_freq))
+    return embedding_rows(input, weight, padding_idx=padding_idx, by_frequency=scale_grad_by_freq)

@@ -7,7 +7,7 @@ import math
 from engine.geometry import ShapeError, integer
 from engine.nn.functional.pooling import avg_pool2d
 from engine.ops import norm
-from engine.ops._op import expect_tensors
+from engine.ops._op import expect_numbers, expect_tensors
 from engine.ops.pad import pad
 from engine.ops.pointwise import add, clamp_min, div, mul, pow
 from engine.ops.reduce import mean
@@ -33,11 +33,19 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
 
 def _update(running_mean, running_var, mean, var, items, momentum, name):
     """Move the running statistics, those that are there, towards the mean and the unbiased variance of `items` values."""
-    unbiased = var.detach() * (items / (items - 1)) if items > 1 else var.detach()
-    for running, value in ((running_mean, mean), (running_var, unbiased)):
-        if running is not None:
-            running._k.lerp_into(running._array, value._array, momentum)
-            touch(running._version, running._array, name)
+    expect_numbers(name, momentum=momentum)
+    found = (("running_mean", running_mean, mean), ("running_var", running_var, var))
+    found = [(argument, t, value) for argument, t, value in found if t is not None]
+    for argument, t, value in found:
+        expect_tensors(name, **{argument: t})
+        if t.shape != value.shape or t.dtype != value.dtype:
+            raise ShapeError(
+                f"{name} got a {argument} of shape {t.shape} and dtype {t.dtype}, expected {value.shape} and {value.dtype}"
+            )
+    for _, t, value in found:
+        value = value.detach() * (items / (items - 1)) if value is var and items > 1 else value
+        t._k.lerp_into(t._array, value._array, momentum)
+        touch(t._version, t._array, name)
 
 
 def instance_norm(
@@ -75,10 +83,16 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     return norm.group_norm(input, weight, bias, groups=groups, eps=eps)[0]
 
 
+def sizes(normalized_shape):
+    """A shape given as one integer or as several."""
+    several = isinstance(normalized_shape, (tuple, list))
+    return tuple(integer(n, "normalized_shape") for n in (normalized_shape if several else (normalized_shape,)))
+
+
 def _last_axes(name, input, normalized_shape, **affine):
     """How many axes `normalized_shape` has, which must be the input's last, and the shape of the affine parameters."""
     expect_tensors(name, input=input)
-    shape = (normalized_shape,) if hasattr(normalized_shape, "__index__") else tuple(normalized_shape)
+    shape = sizes(normalized_shape)
     if not shape:
         raise RuntimeError(f"{name}: normalized_shape must have at least one axis, got ()")
     if input.shape[-len(shape) :] != shape:
@@ -117,6 +131,9 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     if input.ndim < 3:
         raise ShapeError(f"local_response_norm: expected 3D or higher dimensionality input, got shape {input.shape}")
     norm.check_input("local_response_norm", input._array)
+    size = integer(size, "size")
+    if size < 1:
+        raise ShapeError(f"local_response_norm: size must be at least 1, got {size}")
     if not input.numel():
         return input
     n, c = input.shape[:2]
