@@ -1,6 +1,5 @@
 """Layers beside PyTorch's: same weights, then same outputs, gradients, state and text. Skipped where PyTorch is not installed."""
 
-
 import numpy as np
 import pytest
 
