@@ -52,7 +52,7 @@ class Training:
         steps = epochs * (len(self.images) // batch)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr, 0.9, weight_decay=weight_decay, nesterov=True)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, lr, steps + 1, pct_start=0.25, anneal_strategy="linear", cycle_momentum=False, div_factor=100
+            self.optimizer, lr, steps + 1, pct_start=0.2, anneal_strategy="linear", cycle_momentum=False, div_factor=100
         )
 
     def restart(self):

@@ -46,7 +46,7 @@ RECIPES = {
     "fashion-mnist": Recipe(datasets.FashionMNIST, 28, "mnistnet", 6, 64, "adam", 0.002),
     "kmnist": Recipe(datasets.KMNIST, 28, "mnistnet", 6, 64, "adam", 0.002),
     "cifar10": Recipe(
-        datasets.CIFAR10, 32, "resnet9", 6, 128, "sgd", 0.4, "triangle",
+        datasets.CIFAR10, 32, "resnet9", 5, 128, "sgd", 0.4, "triangle",
         (transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()), 0.1, 5e-4,
     ),
     "cifar100": Recipe(
@@ -63,7 +63,7 @@ OPTIMIZERS = {  # name -> constructor(parameters, learning rate, weight decay)
 SCHEDULES = {  # name -> constructor(optimizer, steps): the rate of each batch
     "cosine": lambda o, steps: optim.lr_scheduler.CosineAnnealingLR(o, T_max=steps),
     "triangle": lambda o, steps: optim.lr_scheduler.OneCycleLR(
-        o, max_lr=[g["lr"] for g in o.param_groups], total_steps=steps + 1, pct_start=0.25, anneal_strategy="linear",
+        o, max_lr=[g["lr"] for g in o.param_groups], total_steps=steps + 1, pct_start=0.2, anneal_strategy="linear",
         cycle_momentum=False, div_factor=100,
     ),
 }  # fmt: skip
