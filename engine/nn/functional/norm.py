@@ -7,7 +7,7 @@ import math
 from engine.geometry import ShapeError, integer
 from engine.nn.functional.pooling import avg_pool2d
 from engine.ops import norm
-from engine.ops._op import expect_numbers, expect_tensors
+from engine.ops._op import expect_bools, expect_numbers, expect_tensors
 from engine.ops.pad import pad
 from engine.ops.pointwise import add, clamp_min, div, mul, pow
 from engine.ops.reduce import mean
@@ -21,6 +21,7 @@ __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_res
 
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """Batch normalisation of [N, C, ...]; while training the running statistics, if any, are updated in place."""
+    expect_bools("batch_norm", training=training)
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("batch_norm: running_mean and running_var are needed when training is False")
@@ -57,6 +58,7 @@ def instance_norm(
     normalises by them instead.
     """
     expect_tensors("instance_norm", input=input)
+    expect_bools("instance_norm", use_input_stats=use_input_stats)
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     plane = math.prod(input.shape[2:])
@@ -98,6 +100,8 @@ def _last_axes(name, input, normalized_shape, **affine):
     if input.shape[-len(shape) :] != shape:
         raise ShapeError(f"{name} got an input of shape {input.shape}, expected its last axes to be {shape}")
     for argument, t in affine.items():
+        if t is not None:
+            expect_tensors(name, **{argument: t})
         if t is not None and t.shape != shape:
             raise ShapeError(f"{name} got a {argument} of shape {t.shape}, expected {shape}")
     return len(shape)
