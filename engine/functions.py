@@ -218,16 +218,16 @@ def _counted(array, device, requires_grad):
 # ---- printed
 
 _PROFILES = {
-    "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 75},
-    "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 75},
-    "full": {"precision": 4, "threshold": 2**62, "edgeitems": 3, "linewidth": 75},
+    "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
+    "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
+    "full": {"precision": 4, "threshold": 2**62, "edgeitems": 3, "linewidth": 80},
 }
 
 
 def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
     """How Tensors print from now on: digits, elements from which on they are shortened to `edgeitems` at both ends of
-    each axis, characters in a line. `profile` ('default', 'short', 'full') sets all four, sci_mode=False writes out small
-    numbers; what is None stays.
+    each axis, characters in a line. `profile` ('default', 'short', 'full') sets all four, sci_mode powers of ten always or
+    never, where without it the numbers decide; what is None stays.
     """
     if profile is not None and profile not in _PROFILES:
         raise ValueError(f"set_printoptions(): profile must be one of {', '.join(_PROFILES)}, got {profile!r}")
@@ -240,11 +240,7 @@ def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=N
     ):
         if value is not None:
             wanted[name] = value
-    if sci_mode is not None:
-        wanted["suppress_small"] = not sci_mode
-    if "linewidth" in wanted:
-        wanted["max_line_width"] = wanted.pop("linewidth")
-    backends.print_options.update(wanted)
+    backends.text.options.update(wanted, sci_mode=sci_mode)
 
 
 # ---- asked

@@ -278,11 +278,11 @@ class Tensor:
         return bool(self._array.item())
 
     def __repr__(self):
-        text = backends.format_array(self._k.to_numpy(self._array), prefix="tensor(")
-        dtype = "" if self.dtype.name in ("float32", "int64", "bool") else f", dtype={self.dtype.name}"
-        device = "" if self._k.device == "cpu" else f", device='{self._k.device}'"
-        grad = "" if self._node is None else ", requires_grad=True" if self.is_leaf else f", grad_fn={self._node!r}"
-        return f"tensor({text}{dtype}{device}{grad})"
+        device = [] if self._k.device == "cpu" else [f"device='{self._k.device}'"]
+        usual = ("float32", "bool", "int64") if self._array.size else ("float32",)
+        dtype = [] if self.dtype.name in usual else [f"dtype={self.dtype.name}"]
+        grad = [] if self._node is None else ["requires_grad=True" if self.is_leaf else f"grad_fn={self._node!r}"]
+        return backends.text.tensor_text(self._k.to_numpy(self._array), device + dtype + grad)
 
     # ---- in place
     def _replace(self, result, op):

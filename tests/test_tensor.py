@@ -354,14 +354,17 @@ def test_sizes_and_flags():
 
 
 @pytest.mark.parametrize("make, text", [
-    (lambda: engine.tensor([1.0, 2.5]), "tensor([1. , 2.5])"), (lambda: engine.tensor(3), "tensor(3)"),
+    (lambda: engine.tensor([1.0, 2.5]), "tensor([1.0000, 2.5000])"), (lambda: engine.tensor(3), "tensor(3)"),
     (lambda: engine.tensor([[1, 2], [3, 4]]), "tensor([[1, 2],\n        [3, 4]])"),
-    (lambda: engine.tensor([True]), "tensor([ True])"), (lambda: engine.zeros(0), "tensor([])"),
+    (lambda: engine.tensor([True]), "tensor([True])"), (lambda: engine.zeros(0), "tensor([])"),
     (lambda: engine.zeros(1, dtype="float64"), "tensor([0.], dtype=float64)"),
     (lambda: engine.zeros(1, requires_grad=True), "tensor([0.], requires_grad=True)"),
     (lambda: engine.zeros(1, requires_grad=True) * 2, "tensor([0.], grad_fn=<MulBackward0>)"),
     (lambda: nn.Parameter(engine.zeros(1)), "Parameter containing:\ntensor([0.], requires_grad=True)"),
-    (lambda: engine.tensor([1 / 3]), "tensor([0.3333])"),
+    (lambda: engine.tensor([1 / 3]), "tensor([0.3333])"), (lambda: engine.zeros(2, 0), "tensor([], size=(2, 0))"),
+    (lambda: engine.tensor([1e-5, 2.0]), "tensor([1.0000e-05, 2.0000e+00])"), (lambda: engine.tensor([1.0, -20.0, float("nan")]), "tensor([  1., -20.,  nan])"),
+    (lambda: engine.arange(2000), "tensor([   0,    1,    2,  ..., 1997, 1998, 1999])"), (lambda: engine.arange(40) % 9, "tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4, 5,\n        6, 7, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3])"),
+    (lambda: engine.rand(64, requires_grad=True) * 0, "tensor([" + "".join("0., " if i % 24 < 23 else "0.,\n        " for i in range(63)) + "0.],\n       grad_fn=<MulBackward0>)"),
 ])  # fmt: skip
 def test_repr(make, text):
     assert repr(make()) == text

@@ -11,6 +11,8 @@ from functools import cache
 
 import numpy
 
+from engine.backends import text as text
+
 _CLASSES = {  # name -> (module, class), in the order `available()` reports
     "cpu": ("engine.backends.cpu", "CPU"),
     "reference": ("engine.backends.reference", "Reference"),
@@ -226,11 +228,3 @@ def linspace(start, end, steps, base, dtype_):
     """`steps` numbers from start to end at equal distances, or, unless it is None, `base` to their powers."""
     exponents = numpy.linspace(start, end, steps)
     return (exponents if base is None else numpy.power(float(base), exponents)).astype(dtype_)
-
-
-print_options = {"precision": 4, "threshold": 1000, "edgeitems": 3, "max_line_width": 75, "suppress_small": False}
-
-
-def format_array(array, prefix):
-    """An array as text, as `print` of a Tensor shows it."""
-    return numpy.array2string(array, separator=", ", prefix=prefix, **print_options)

@@ -14,7 +14,9 @@ def pad_widths(x_shape, pad, mode: str = "constant") -> tuple[tuple[int, int], .
     1, 2 or 3 last axes of an input with one or two axes before them are padded.
     """
     if mode not in MODES:
-        raise NotImplementedError(f"pad: mode must be one of {', '.join(map(repr, MODES))}, got {mode!r}")
+        raise (NotImplementedError if isinstance(mode, str) else TypeError)(
+            f"pad: mode must be one of {', '.join(map(repr, MODES))}, got {mode!r}"
+        )
     numbers = integers(pad, "pad")
     ndim, axes = len(x_shape), len(numbers) // 2
     if len(numbers) % 2 or axes > ndim:

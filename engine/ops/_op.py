@@ -21,8 +21,8 @@ OPS: dict[str, object] = {}  # name -> the function as it was written; tests/op_
 NUMPYS_NAMES = {"axis": "dim", "keepdims": "keepdim"}  # which PyTorch takes too
 
 
-class DtypeError(TypeError, RuntimeError):
-    """Dtypes that do not fit. Both a TypeError and, as in PyTorch, a RuntimeError."""
+class DtypeError(TypeError, NotImplementedError):
+    """Dtypes that do not fit. Both a TypeError and, as in PyTorch, a RuntimeError, of which NotImplementedError is one."""
 
 
 class OutOfRange(IndexError, RuntimeError):
@@ -240,12 +240,6 @@ def expect_numbers(name, **arguments):
             raise _of_wrong_kind(name, argument, "a number", value)
 
 
-def expect_number(name, value):
-    """TypeError unless a parameter is a number or None."""
-    if value is not None and not is_number(value):
-        raise TypeError(f"{name}(): expected a number or None, got {value!r}")
-
-
 def _not_a_tensor(name, argument, value):
     fix = "use engine.from_numpy(array)" if hasattr(value, "__array_interface__") else "use engine.tensor(value)"
     return TypeError(f"{name}(): argument {argument!r} must be a Tensor, got {type(value).__name__}; {fix}")
@@ -330,8 +324,8 @@ def in_place(apply):
     """The in-place form of an operation: `x.add_(y)` from `add`. Returns x."""
     name = apply.__name__ + "_"
 
-    def method(self, *args, **kwargs):
-        return over(self, apply, *args, **kwargs)
+    def method(input, *args, **kwargs):
+        return over(input, apply, *args, **kwargs)
 
     method.__name__ = name
     method.__doc__ = f"In-place form of `{apply.__name__}`."

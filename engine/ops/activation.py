@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import wraps
 
 from engine.geometry import ShapeError
-from engine.ops._op import dims, expect_tensors, op
+from engine.ops._op import dims, expect_numbers, expect_tensors, op
 from engine.ops.pointwise import add, div, sub
 from engine.ops.unary import abs, neg, tanh
 
@@ -28,6 +28,7 @@ def _check_floats(name, x):
 
 def _limit(k, name, value, dtype):
     """`value` as an array of that dtype, cut to an integer if need be; RuntimeError when it does not fit."""
+    expect_numbers(name, limit=value)
     if dtype.kind == "b":
         raise RuntimeError(f"{name}(): bool inputs are not supported; use x.float()")
     try:
@@ -162,7 +163,8 @@ def gelu(k, x, *, approximate="none"):
     """x times the normal distribution function of x (Hendrycks and Gimpel 2016); approximate "tanh": nearly so, faster."""
     _check_floats("gelu", x)
     if approximate not in ("none", "tanh"):
-        raise RuntimeError(f"gelu(): approximate must be 'none' or 'tanh', got {approximate!r}")
+        kind = RuntimeError if isinstance(approximate, str) else TypeError
+        raise kind(f"gelu(): approximate must be 'none' or 'tanh', got {approximate!r}")
     if approximate == "tanh":
         return k.gelu_tanh(x), (lambda g: k.gelu_tanh_dx(g, x),)
     return k.gelu(x), (lambda g: k.gelu_dx(g, x),)

@@ -53,6 +53,8 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     `repeat_interleave(repeats)` alone gives the positions: 0 repeats[0] times, and so on. output_size is not needed.
     """
     expect_tensors("repeat_interleave", input=input)
+    if repeats is None and dim is not None:
+        raise TypeError("repeat_interleave() is missing its argument 'repeats'")
     if repeats is None:
         return wrap(input._k.counted(_counts(input)), input._k)
     if dim is None:
@@ -66,7 +68,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
                 f"repeat_interleave(): repeats has shape {repeats.shape}, expected one for each of {n} entries"
             )
         return index_select(input, axis, wrap(repeats._k.counted(counts), repeats._k))
-    (repeats,) = integers("repeat_interleave", int(repeats) if isinstance(repeats, Tensor) else repeats)
+    repeats = integer("repeat_interleave", int(repeats) if isinstance(repeats, Tensor) else repeats)
     if repeats < 0:
         raise RuntimeError(f"repeat_interleave(): Repeats must be non-negative, got {repeats}")
     many = expand(unsqueeze(input, axis + 1), shape=shape[: axis + 1] + (repeats,) + shape[axis + 1 :])
@@ -84,8 +86,6 @@ def _counts(repeats):
 @op
 def flip(k, x, *, dims):
     """The order along the given axes reversed; a copy."""
-    if not isinstance(dims, (tuple, list)):
-        raise TypeError(f"flip(): dims must be a tuple of integers, got {dims!r}")
     axes = axes_of("flip", integers("flip", dims), x.ndim)
     back = tuple([slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim)])
     return k.copy(x[back]), (lambda g: k.copy(g[back]),)
@@ -127,11 +127,11 @@ def _at_least_2d(name, x):
 @op
 def roll(k, x, *, shifts, dims=None):
     """Elements moved along axes, those that leave coming back at the other end; dims None: in the flattened order."""
-    shifts = integers("roll", shifts)
+    shifts = integers("roll", shifts, alone=True)
     axes = (
         None
         if dims in (None, (), [])
-        else tuple([(axes_of("roll", d, x.ndim) or (0,))[0] for d in integers("roll", dims)])
+        else tuple([(axes_of("roll", d, x.ndim) or (0,))[0] for d in integers("roll", dims, alone=True)])
     )
     if axes and not x.ndim:
         raise OutOfRange("roll(): a tensor without dimensions has none to roll along")

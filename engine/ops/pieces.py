@@ -44,7 +44,7 @@ def length_along(name, x, dim):
 def split(tensor, split_size_or_sections, dim=0):
     """Views of `tensor` along `dim`, each of one size (the last may be smaller), or of the sizes in a list."""
     axis, n = length_along("split", tensor, dim)
-    sizes = integers("split", split_size_or_sections)
+    sizes = integers("split", split_size_or_sections, alone=True)
     if not isinstance(split_size_or_sections, (tuple, list)):
         (size,) = sizes
         if size < 0 or (size == 0 and n):
@@ -80,7 +80,7 @@ def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sectio
     axis, n = length_along("tensor_split", input, dim)
     if isinstance(indices_or_sections, Tensor):
         indices_or_sections = indices_or_sections.tolist()
-    cuts = integers("tensor_split", indices_or_sections)
+    cuts = integers("tensor_split", indices_or_sections, alone=True)
     if isinstance(indices_or_sections, (tuple, list)):
         before = (slice(None),) * axis
         return tuple(

@@ -382,7 +382,7 @@ def lerp(k, a, b, weight):
 def addcmul(input, tensor1, tensor2, *, value=1):
     """input + value * tensor1 * tensor2."""
     input, tensor1, tensor2 = _of_one_dtype("addcmul", input, tensor1, tensor2)
-    return add(input, mul(tensor1, tensor2), alpha=value)
+    return add(input, mul(tensor1, tensor2), alpha=_scale(value))
 
 
 def addcdiv(input, tensor1, tensor2, *, value=1):
@@ -391,7 +391,11 @@ def addcdiv(input, tensor1, tensor2, *, value=1):
     if tensor1.dtype.kind != "f" and tensor2.dtype.kind != "f":
         raise RuntimeError("addcdiv(): integer division is not supported; use input + value * (tensor1 / tensor2)")
     input, tensor1, tensor2 = _of_one_dtype("addcdiv", input, tensor1, tensor2)
-    return add(input, div(tensor1, tensor2), alpha=value)
+    return add(input, div(tensor1, tensor2), alpha=_scale(value))
+
+
+def _scale(value):
+    return int(value) if isinstance(value, bool) else value
 
 
 def _of_one_dtype(name, input, tensor1, tensor2):

@@ -10,7 +10,7 @@ import math
 from functools import wraps
 
 from engine.geometry import ShapeError
-from engine.ops._op import check_floats, converted, dims, expect_bools, numpys_names, one_axis, op
+from engine.ops._op import check_floats, converted, dims, expect_bools, is_number, numpys_names, one_axis, op
 
 __all__ = [
     "all",
@@ -183,7 +183,7 @@ def vector_norm(k, x, *, ord=2, dim=None, keepdim=False):
     Its gradient is 0 where it has a kink, and shared where several are the largest.
     """
     check_floats("norm", input=x)
-    if isinstance(ord, bool) or not isinstance(ord, (int, float)):
+    if isinstance(ord, bool) or not is_number(ord):
         raise TypeError(f"norm(): the order must be a number, got {ord!r}")
     axes, shape = _axes("norm", dim, x.ndim), x.shape
     if (ord < 0 or ord == math.inf) and 0 in [shape[axis] for axis in axes]:

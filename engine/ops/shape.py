@@ -19,8 +19,10 @@ METHODS = (
 ).split()
 
 
-def integers(name, sizes):
-    """`sizes` as a tuple of ints; DtypeError for what is none."""
+def integers(name, sizes, alone=False):
+    """`sizes`, a tuple or list (or, if `alone`, one integer), as a tuple of ints; DtypeError for what is none."""
+    if not (alone or isinstance(sizes, (tuple, list))):
+        raise TypeError(f"{name}() takes a tuple of integers, got {sizes!r}")
     for s in sizes if isinstance(sizes, (tuple, list)) else (sizes,):
         if isinstance(s, bool) or not hasattr(s, "__index__"):
             raise DtypeError(f"{name}(): sizes must be integers, got {sizes!r}")
@@ -203,7 +205,11 @@ def squeeze(input, dim=None):
 def movedim(input, source, destination):
     """The axes `source` (one or several) at the places `destination`, the others in the order they had."""
     expect_tensors("movedim", input=input)
-    source, destination = integers("movedim", source), integers("movedim", destination)
+    if isinstance(source, (tuple, list)) != isinstance(destination, (tuple, list)):
+        raise TypeError(
+            f"movedim(): source and destination must be two integers or two tuples, got {source}, {destination}"
+        )
+    source, destination = (integers("movedim", d, alone=True) for d in (source, destination))
     if len(source) != len(destination):
         raise RuntimeError(
             f"movedim(): {len(source)} dims {source} cannot go to {len(destination)} places {destination}"
@@ -240,7 +246,7 @@ def t(input):
 
 def broadcast_shapes(*shapes):
     """The shape that arrays of these shapes have together."""
-    shapes = [integers("broadcast_shapes", s) for s in shapes]
+    shapes = [integers("broadcast_shapes", s, alone=True) for s in shapes]
     out = []
     for i in range(-max(map(len, shapes), default=0), 0):
         sizes = {s[i] for s in shapes if len(s) >= -i} - {1}

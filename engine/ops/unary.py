@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from engine.ops._op import expect_number, expect_tensors, op
+from engine.ops._op import expect_numbers, expect_tensors, op
 from engine.ops.pointwise import mul, pow
 
 _KINDS = ["isfinite", "isinf", "isnan"]
@@ -249,7 +249,8 @@ def sigmoid(k, x):
 @op(floats=True)
 def logit(k, x, *, eps=None):
     """log(x / (1 - x)), the inverse of sigmoid; x is limited to eps..1-eps unless eps is None."""
-    expect_number("logit", eps)
+    if eps is not None:
+        expect_numbers("logit", eps=eps)
     return k.logit(x, eps), (lambda g: k.logit_dx(g, x, eps),)
 
 
@@ -294,8 +295,8 @@ def frac(k, x):
 @op
 def nan_to_num(k, x, *, nan=None, posinf=None, neginf=None):
     """x with `nan` (None: 0) for nan, and for inf and -inf the numbers given (None: the largest and smallest there are)."""
-    for value in (nan, posinf, neginf):
-        expect_number("nan_to_num", value)
+    given = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    expect_numbers("nan_to_num", **{argument: value for argument, value in given.items() if value is not None})
     return k.nan_to_num(x, nan or 0.0, posinf, neginf), (lambda g: k.masked(g, k.isfinite(x)),)
 
 
