@@ -38,6 +38,16 @@ def test_embedding(indices, options, dtype):
     agree(lambda lib, i, w: lib.nn.functional.embedding(i, w, **options), indices, normal(7, 4, dtype=dtype))
 
 
+def test_tables_of_integers():
+    agree(lambda lib, i, w: lib.nn.functional.embedding(i, w), np.array([[1, 0], [2, 2]]), np.arange(6).reshape(3, 2))
+
+
+def test_a_bias_of_another_size_is_named():
+    """PyTorch broadcasts a bias of one element."""
+    with pytest.raises(RuntimeError, match=r"bilinear got a bias of shape \(1,\), expected \(5,\)"):
+        nn.functional.bilinear(engine.zeros(2, 3), engine.zeros(2, 4), engine.zeros(5, 3, 4), engine.zeros(1))
+
+
 @pytest.mark.parametrize("norm_type", [2.0, 1, float("inf")])
 def test_rows_of_limited_length(norm_type):
     """They are shortened in place, those that were looked up alone, and the gradient is that of what they became."""

@@ -161,6 +161,8 @@ WRONG_CLASSES = {
     "floats": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), lib.zeros(3)),
     "floats-nll": lambda F, lib: F.nll_loss(lib.zeros(3, 4), lib.zeros(3, 4)),
     "bools": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), lib.zeros(3, dtype=lib.bool)),
+    "bools, one ignored": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), lib.zeros(3, dtype=lib.bool), ignore_index=1),
+    "floats, one ignored": lambda F, lib: F.nll_loss(lib.zeros(3, 4), lib.zeros(3), ignore_index=1),
     "integer scores": lambda F, lib: F.cross_entropy(lib.zeros(3, 4, dtype=lib.int64), constant(lib, [0, 1, 2], "int64")),
     "one-hot": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), lib.zeros(3, 4, dtype=lib.int64)),
     "one-hot shape": lambda F, lib: F.cross_entropy(lib.zeros(3, 4), lib.zeros(3, 5)),

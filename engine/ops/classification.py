@@ -86,7 +86,7 @@ def _check_weight(name, input, weight, classes):
         raise ShapeError(f"{name} got a weight of shape {weight.shape}, expected ({classes},), one for each class")
 
 
-def _kept(rows, scores, labels, ignore_index):
+def _kept(name, rows, scores, labels, ignore_index):
     """(losses of the rows, which of them count, their labels); None for "all of them". Those ignored have label and loss 0."""
     if ignore_index != -100:
         ignore_index = integer(ignore_index, "ignore_index")
@@ -95,6 +95,7 @@ def _kept(rows, scores, labels, ignore_index):
             return rows(scores, labels), None, labels
         except IndexError:  # the kernel looked at every label: most batches ignore none and need no other look
             pass
+    _check_labels(name, scores._array, labels._array)
     kept = ne(labels, ignore_index)
     labels = where(kept, labels, 0)
     return where(kept, rows(scores, labels), 0.0), kept, labels
@@ -105,7 +106,7 @@ def _classified(name, rows, scores, labels, weight, ignore_index, smoothing, red
     scores, labels = _as_rows(name, scores, labels)
     if weight is not None:
         _check_weight(name, scores, weight, scores.shape[1])
-    losses, shares, labels = _kept(rows, scores, labels, ignore_index)
+    losses, shares, labels = _kept(name, rows, scores, labels, ignore_index)
     kept = shares
     if weight is not None:
         shares = index_select(weight, 0, converted(name, labels, "int64"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.geometry import ShapeError, integer
-from engine.ops._op import check_floats, expect_tensors, op
+from engine.ops._op import expect_tensors, op
 from engine.ops.indexing import check_index
 from engine.tensor import wrap
 
@@ -16,7 +16,6 @@ def embedding_rows(k, indices, weight, *, padding_idx=None, by_frequency=False):
 
     The row `padding_idx` gets no gradient; `by_frequency` divides each row's gradient by how often it was looked up.
     """
-    check_floats("embedding", weight=weight)
     if weight.ndim != 2:
         raise ShapeError(f"embedding expects a weight [num_embeddings, embedding_dim], got shape {weight.shape}")
     check_index("embedding", indices, weight.shape[0], 0)
@@ -33,7 +32,8 @@ def embedding_rows(k, indices, weight, *, padding_idx=None, by_frequency=False):
             k.assign(d, padding_idx, 0)
         return d
 
-    return k.getitem(weight, rows).reshape(*indices.shape, shape[1]), (None, dweight)
+    found = k.getitem(weight, rows).reshape(*indices.shape, shape[1])
+    return found, (None, dweight) if weight.dtype.kind == "f" else None
 
 
 def one_hot(tensor, num_classes=-1):

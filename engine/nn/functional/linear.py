@@ -36,6 +36,8 @@ def bilinear(input1, input2, weight, bias=None):
             f"and {weight.shape}"
         )
     rows, (o, i, j) = math.prod(lead), weight.shape
+    if bias is not None and bias.shape != (o,):
+        raise ShapeError(f"bilinear got a bias of shape {bias.shape}, expected ({o},)")
     left = reshape(permute(weight, (1, 0, 2)), shape=(i, o * j))
     half = reshape(matmul(reshape(input1, shape=(rows, i)), left), shape=(rows, o, j))
     y = reshape(matmul(half, reshape(input2, shape=(rows, j, 1))), shape=(*lead, o))
