@@ -57,6 +57,15 @@ def test_strides_and_dilation_widen_the_receptive_field():
     assert [x.field for x in engine.summary(net, (3, 64, 64)).layers] == [(3, 3), (11, 11), (13, 13), (13, 21)]
 
 
+def test_subsampling_and_windows_across_channels():
+    class Subsample(nn.Module):
+        def forward(self, x):
+            return x[:, :, ::2, ::3]
+
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LocalResponseNorm(5), Subsample(), nn.Conv2d(4, 4, 3))
+    assert [x.field for x in engine.summary(net, (3, 64, 64)).layers] == [(3, 3), (3, 3), (3, 3), (7, 9)]
+
+
 def test_functional_layers_are_counted_and_users_modules_run():
     class Own(nn.Module):
         def __init__(self):

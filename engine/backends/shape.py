@@ -12,24 +12,44 @@ import math
 import numpy
 
 from engine.backends.reference import Reference
+from engine.backends.reference.activation import Activation
+from engine.backends.reference.unary import Unary
 
 
 class Extent(numpy.ndarray):
-    """An array whose strides are all 0. `field`: receptive field and distance of neighbours in input pixels,
-    ((height, width), (vertical, horizontal)); None where an element may depend on everything."""
+    """An array whose strides are all 0.
+
+    field  receptive field and distance of neighbours in input pixels, ((height, width), (vertical, horizontal)); None
+           where an element may depend on everything
+    plane  the (height, width) that the field is about; in another arrangement of the elements windows say nothing
+    """
 
     field: tuple | None = None
+    plane: tuple = ()
 
     def __array_finalize__(self, source):
-        self.field = getattr(source, "field", None)
+        self.field, self.plane = getattr(source, "field", None), getattr(source, "plane", ())
+
+    def __getitem__(self, index):
+        part = super().__getitem__(index)
+        if isinstance(part, Extent) and part.ndim == self.ndim == 4 and self.field and self.plane == self.shape[2:]:
+            steps = [
+                s.step or 1 if isinstance(s, slice) else 1 for s in (index if isinstance(index, tuple) else (index,))
+            ]
+            steps += [1] * (4 - len(steps))
+            size, (down, across) = self.field
+            part.field, part.plane = (size, (down * steps[2], across * steps[3])), part.shape[2:]
+        return part
 
 
 def extent(shape, dtype, *sources):
     """An Extent that depends on the arrays `sources`: its field is the largest of theirs."""
     out = numpy.broadcast_to(numpy.zeros((), dtype), shape, subok=False).view(Extent)
-    fields = [s.field for s in sources if getattr(s, "field", None) is not None]
-    if fields:
-        out.field = max(fields)
+    known = [s for s in sources if getattr(s, "field", None) is not None]
+    if known:
+        largest = max(known, key=lambda s: s.field)
+        out.field = largest.field
+        out.plane = tuple(shape[2:]) if largest.plane == largest.shape[2:] else largest.plane
     return out
 
 
@@ -42,7 +62,7 @@ def _like_both(self, a, b, out=None):
 
 
 def _compared(self, a, b, out=None):
-    return extent(numpy.broadcast_shapes(a.shape, b.shape), "bool", a, b)
+    return extent(numpy.broadcast_shapes(numpy.shape(a), numpy.shape(b)), "bool", a, b)
 
 
 def _summed(self, a, axes, keepdims):
@@ -58,12 +78,12 @@ def _reduced(self, a, axes, keepdims):
 _truth = Reference()
 
 
-def _computed(name):
-    """The reference's kernel, its results collapsed to Extents."""
+def _computed(name, local):
+    """The reference's kernel, its results collapsed to Extents; `local`: with the fields of its arguments."""
     kernel = getattr(_truth, name)
 
     def collapsed(self, *args, **kwargs):
-        sources = [a for a in _flat(args) if isinstance(a, Extent)]
+        sources = [a for a in _flat(args) if isinstance(a, Extent)] if local else []
         return _collapsed(kernel(*map(_plain, args), **kwargs), sources)
 
     return collapsed
@@ -86,15 +106,15 @@ def _collapsed(y, sources):
     return extent(y.shape, y.dtype, *sources) if isinstance(y, numpy.ndarray) else y
 
 
-def _window(field, kernel, stride, dilation):
-    """The field after a window of `kernel` taps passed over elements with that field."""
-    if field is None:
-        return None
-    size, step = field
-    return (
-        tuple(s + (k - 1) * d * j for s, k, d, j in zip(size, kernel, dilation, step, strict=True)),
-        tuple(j * s for j, s in zip(step, stride, strict=True)),
-    )
+def _window(x, y, kernel, stride, dilation):
+    """y with the field of x after a window of `kernel` taps passed over it."""
+    if x.field is not None and x.plane == x.shape[2:]:
+        size, step = x.field
+        y.field = (
+            tuple(s + (k - 1) * d * j for s, k, d, j in zip(size, kernel, dilation, step, strict=True)),
+            tuple(j * s for j, s in zip(step, stride, strict=True)),
+        )
+    return y
 
 
 class Shape(Reference):
@@ -131,6 +151,12 @@ class Shape(Reference):
     def owns(self, a):
         return True
 
+    def getitem(self, a, index):
+        part = _truth.getitem(a, index)
+        out = extent(part.shape, part.dtype)
+        out.field, out.plane = part.field, part.plane
+        return out
+
     def broadcast(self, a, shape):
         return extent(shape, a.dtype, a)
 
@@ -151,13 +177,11 @@ class Shape(Reference):
         return extent(shape, x.dtype)
 
     def conv2d(self, x, w, b, geom):
-        y = extent(geom.y_shape, x.dtype, x)
         self.macs += math.prod(geom.y_shape) * geom.c // geom.groups * geom.kh * geom.kw
-        y.field = _window(y.field, (geom.kh, geom.kw), geom.stride, geom.dilation)
-        return y
+        return _window(x, extent(geom.y_shape, x.dtype, x), (geom.kh, geom.kw), geom.stride, geom.dilation)
 
     def conv2d_dx(self, g, w, geom):
-        """Forward of a transposed convolution: its elements are spread, the field is not followed through it."""
+        """Forward of a transposed convolution: the field is not followed through it."""
         self.macs += math.prod(geom.y_shape) * geom.c // geom.groups * geom.kh * geom.kw
         return extent(geom.x_shape, g.dtype)
 
@@ -172,9 +196,7 @@ class Shape(Reference):
         return self._pooled(x, geom, (1, 1))
 
     def _pooled(self, x, geom, dilation):
-        y = extent(geom.y_shape, x.dtype, x)
-        y.field = _window(y.field, (geom.kh, geom.kw), geom.stride, dilation)
-        return y
+        return _window(x, extent(geom.y_shape, x.dtype, x), (geom.kh, geom.kw), geom.stride, dilation)
 
     def batch_norm_stats(self, x):
         return extent(x.shape[1:2], x.dtype), extent(x.shape[1:2], x.dtype)
@@ -183,10 +205,9 @@ class Shape(Reference):
         return extent(labels.shape, x.dtype), extent(x.shape, x.dtype)
 
 
-_LIKE_FIRST = (
-    "copy dropout neg exp log sqrt abs sign tanh sigmoid relu relu_dx softmax log_softmax invstd batch_norm "
-    "erf log1p expm1 sin cos floor ceil rsqrt lerp_into"
-).split()
+_OTHERS = ("glu", "glu_dx", "prelu_dw", "isnan", "isinf", "isfinite", "logical_not")  # of another shape or dtype
+_LIKE_FIRST = [n for family in (Unary, Activation) for n in vars(family) if n[0] != "_" and n not in _OTHERS]
+_LIKE_FIRST += "copy dropout softmax log_softmax invstd batch_norm lerp_into relu relu_dx".split()
 _RULES = {
     **{name: _like_first for name in _LIKE_FIRST},
     **{name: _like_both for name in ("add", "sub", "mul", "div", "maximum", "minimum", "pow")},
@@ -194,6 +215,10 @@ _RULES = {
     **{name: _reduced for name in ("mean", "max", "min")},
     "sum": _summed,
 }
+_FAR = (  # what these give depends on elements farther away than the field tells
+    "adaptive_avg_pool2d adaptive_max_pool2d interval_sums interval_argmax resize_linear resize_nearest fold unfold warp "
+    "roll cumsum cumprod argsort"
+).split()
 for _name in dir(Reference):
     if not _name.startswith("_") and _name not in vars(Shape) and callable(getattr(Reference, _name)):
-        setattr(Shape, _name, _RULES.get(_name) or _computed(_name))
+        setattr(Shape, _name, _RULES.get(_name) or _computed(_name, local=_name not in _FAR))

@@ -116,7 +116,8 @@ def summary(model, input_size, dtype="float32") -> Summary:
         result.parameter_bytes += p.numel() * p.dtype.itemsize
     with _OnShapes(model, result):
         x = zeros(sizes, dtype=dtype, device="meta")
-        x._array.field = ((1, 1), (1, 1)) if len(sizes) == 4 else None
+        if len(sizes) == 4:
+            x._array.field, x._array.plane = ((1, 1), (1, 1)), sizes[2:]
         with no_grad():
             model(x)
     return result
