@@ -73,6 +73,7 @@ bool = _numpy.dtype("bool")
 float16 = half = _numpy.dtype("float16")  # refused wherever they are asked for, by name
 bfloat16 = "bfloat16"
 Size = tuple  # what shapes are
+dtype = _numpy.dtype  # what dtypes are
 
 _LAZY = {  # name -> module that holds it ("" when it is the module)
     "accelerator": "", "autograd": "", "cuda": "", "distributed": "", "jit": "", "linalg": "", "nn": "", "optim": "", "random": "", "utils": "", "vision": "",

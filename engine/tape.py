@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from functools import wraps
+from functools import partial, wraps
 from heapq import heappop, heappush
+from inspect import isgeneratorfunction
 from itertools import count
 from sys import getrefcount
 
@@ -316,12 +317,45 @@ def _sum(k, a, b):
     return b if a is None else a if b is None else k.add(a, b)
 
 
+def _within(switch, f):
+    """f, each call of which is inside `switch()`: each step of it where f is a generator function."""
+
+    @wraps(f)
+    def call(*args, **kwargs):
+        with switch():
+            return f(*args, **kwargs)
+
+    @wraps(f)
+    def steps(*args, **kwargs):
+        generator = f(*args, **kwargs)
+        step, value = generator.send, None
+        while True:
+            try:
+                with switch():
+                    out = step(value)
+            except StopIteration as end:
+                return end.value
+            try:
+                step, value = generator.send, (yield out)
+            except BaseException as error:  # thrown in from outside, or closed
+                step, value = generator.throw, error
+
+    return steps if isgeneratorfunction(f) else call
+
+
+def _record(enabled):
+    """Record from now on, or not; whether it was so before."""
+    before, mode.grad = mode.grad, enabled
+    return before
+
+
 class set_grad_enabled:
     """Record operations or not: a context manager, a decorator, and a plain call."""
 
-    def __init__(self, enabled):
-        self.before = mode.grad
-        mode.grad = self.enabled = bool(enabled)
+    def __init__(self, mode):
+        if not isinstance(mode, bool):
+            raise TypeError(f"set_grad_enabled(): mode must be a bool, got {mode!r}")
+        self.before, self.enabled = _record(mode), mode
 
     def __enter__(self):
         mode.grad = self.enabled
@@ -331,13 +365,7 @@ class set_grad_enabled:
 
     def __call__(self, f):
         mode.grad = self.before  # a decorator acts on calls of f alone
-
-        @wraps(f)
-        def wrapped(*args, **kwargs):
-            with set_grad_enabled(self.enabled):
-                return f(*args, **kwargs)
-
-        return wrapped
+        return _within(partial(set_grad_enabled, self.enabled), f)
 
 
 class _Switch:
@@ -360,12 +388,7 @@ class _Switch:
         mode.grad = self.before.pop()
 
     def __call__(self, f):
-        @wraps(f)
-        def wrapped(*args, **kwargs):
-            with type(self)():
-                return f(*args, **kwargs)
-
-        return wrapped
+        return _within(type(self), f)
 
 
 class no_grad(_Switch):

@@ -27,7 +27,7 @@ KERNELS = sorted((ROOT / "engine_ext" / "kernels").glob("*.*"))
 MAY_IMPORT = {
     "engine": "engine.dtypes engine.inert engine.interchange engine.methods engine.functions engine.tape engine.tensor engine.ops engine.backends engine.generator engine.geometry numpy",
     "engine.__main__": "engine.cli",
-    "engine.cli": "engine engine.cli engine.nn engine.optim engine.serialization engine.utils engine.vision tqdm matplotlib",  # as a user would
+    "engine.cli": "engine engine.cli engine.extras engine.nn engine.optim engine.serialization engine.utils engine.vision",  # as a user would
     "engine.config": "engine engine_ext numpy",
     "engine.dtypes": "engine.backends engine.ops engine.tensor numpy",
     "engine.views": "engine.ops engine.tape",
@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "engine.linalg": "engine.ops engine.geometry",
     "engine.interchange": "engine.backends engine.functions engine.tensor numpy",
     "engine.inert": "engine.functions engine.tape",
+    "engine.extras": "",
     "engine.cuda": "engine.generator",
     "engine.accelerator": "",
     "engine.jit": "",
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     "engine.utils.dlpack": "engine.interchange",
     "engine.methods": "engine.conversion engine.dtypes engine.views engine.inert engine.interchange engine.functions engine.ops engine.tape engine.tensor",
     "engine.functions": "engine.backends engine.ops engine.tape engine.tensor",
-    "engine.serialization": "engine.serialization engine.backends engine.functions engine.generator engine.tape engine.tensor numpy safetensors",
+    "engine.serialization": "engine.serialization engine.backends engine.extras engine.functions engine.generator engine.tape engine.tensor numpy",
     "engine.serialization.torch_file": "engine.serialization engine.backends engine.functions engine.nn engine.tape engine.tensor numpy",
     "engine.autograd": "engine.autograd engine.tape engine.tensor engine.ops engine.generator",
     "engine.nn.summary": "engine.nn engine.functions engine.backends engine.tape engine.geometry",  # runs models on shapes
@@ -50,16 +51,16 @@ MAY_IMPORT = {
     "engine.optim": "engine.optim engine.nn engine.ops engine.tape engine.tensor",
     "engine.utils": "engine engine.utils",
     "engine.utils.data": "engine engine.utils engine.generator engine.backends engine.tape engine_ext",
-    "engine.vision": "engine engine.vision engine.nn engine.ops engine.utils engine.generator numpy",
-    "engine.vision.datasets": "engine engine.vision engine.ops engine.utils engine.serialization numpy tqdm",
+    "engine.vision": "engine engine.extras engine.vision engine.nn engine.ops engine.utils engine.generator numpy",
+    "engine.vision.datasets": "engine engine.extras engine.vision engine.ops engine.utils engine.serialization numpy",
     "engine.viz": "engine engine.nn engine.ops matplotlib",
     "engine.ops": "engine.ops engine.geometry engine.tape engine.tensor engine.functions",  # kernels arrive as `k`
     "engine.ops._op": "engine.tape engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing
     "engine.ops.random": "engine.ops engine.tape engine.tensor engine.generator engine.backends",  # makes tensors
     "engine.tensor": "engine.tape engine.backends",  # backends to place arrays
     "engine.tape": "",
-    "engine.backends": "engine.backends engine.geometry engine_ext numpy scipy threadpoolctl",
-    "engine.backends.reference": "engine.backends.reference engine.geometry numpy scipy threadpoolctl",
+    "engine.backends": "engine.backends engine.extras engine.geometry engine_ext numpy",
+    "engine.backends.reference": "engine.backends.reference engine.extras engine.geometry numpy",
     "engine.geometry": "engine.geometry",
     "engine.generator": "engine.backends engine.tensor",  # its state is a Tensor
     "engine.random": "engine.generator",

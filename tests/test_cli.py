@@ -142,7 +142,7 @@ def test_without_matplotlib_a_line_says_so(cli, tmp_path):
     path = os.pathsep.join([str(tmp_path / "block"), PROJECT])
     result = cli("train", "digits", "--epochs", 1, "--out", "run", PYTHONPATH=path)
     assert result.returncode == 0, result.stderr
-    assert "note: no curve.png, matplotlib is not installed; for it: pip install 'engine[viz]'" in result.stdout
+    assert "note: no curve.png: a drawing needs matplotlib, which " in result.stdout
     assert "curve: run/curve.csv" in result.stdout
 
 
@@ -247,6 +247,10 @@ def test_full_disk_is_an_error_and_loses_nothing(tmp_path, monkeypatch, capsys):
             "argument --threads: expected a positive integer, got 'two'",
         ),
         (["train", "digits", "--epochs", "-1"], "argument --epochs: expected a positive integer, got '-1'"),
+        (["train", "digits", "--workers", "-1"], "argument --workers: expected 0 or a positive integer, got '-1'"),
+        (["train", "digits", "--seed", str(2**64)], "argument --seed: expected an integer of 64 bits, got '1844"),
+        (["summary", "resnet20", "--classes", "0"], "argument --classes: expected a positive integer, got '0'"),
+        (["eval", "--weights", __file__], f"{__file__}: not a file that load() knows"),
         (
             ["train", "digits", "--batch-size", "1.5"],
             "argument --batch-size: expected a positive integer, got '1.5'",

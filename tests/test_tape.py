@@ -407,3 +407,33 @@ def test_no_grad_decorates_without_parentheses():
         return x * 2
 
     assert not f().requires_grad and (x * 2).requires_grad
+
+
+@pytest.mark.parametrize("switch, inside", [(engine.no_grad(), False), (engine.enable_grad(), True)])
+def test_decorated_generators_are_inside_at_each_step_only(switch, inside):
+    seen, closed = [], []
+
+    @switch
+    def steps():
+        try:
+            while True:
+                try:
+                    seen.append((engine.is_grad_enabled(), (yield len(seen))))
+                except KeyError as error:
+                    seen.append((engine.is_grad_enabled(), error.args[0]))
+                if len(seen) == 3:
+                    return "end"
+        finally:
+            closed.append(engine.is_grad_enabled())
+
+    with engine.enable_grad() if not inside else engine.no_grad():
+        it = steps()
+        assert next(it) == 0 and it.send("a") == 1 and it.throw(KeyError("b")) == 2
+        assert engine.is_grad_enabled() is not inside
+        with pytest.raises(StopIteration, match="end"):
+            it.send("c")
+        assert seen == [(inside, "a"), (inside, "b"), (inside, "c")] and closed == [inside]
+        other = steps()
+        seen.clear()
+        next(other), other.close()
+        assert closed == [inside, inside] and engine.is_grad_enabled() is not inside

@@ -219,7 +219,7 @@ def test_refused_arguments(error, make, text):
 
 def test_without_pillow(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
-    with pytest.raises(ImportError, match=r"^PIL images need Pillow, .*: pip install 'engine\[vision\]'$"):
+    with pytest.raises(ImportError, match=r"^a PIL image needs Pillow, .*: pip install 'engine\[vision\]'$"):
         pillow()
     assert T.ToTensor()(np.zeros((4, 4, 3), "uint8")).shape == (3, 4, 4)  # nothing else needs it
     with pytest.raises(ImportError, match="pip install"):

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.code
-    except OSError as error:  # a full disk, say; what was saved before is still there
+    except (OSError, ImportError) as error:  # a full disk, a missing package; what was saved before is still there
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

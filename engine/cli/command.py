@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,15 +27,24 @@ class CommandError(Exception):
         self.code = code
 
 
-def positive_int(text: str) -> int:
-    """An argparse type: an integer of at least 1."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
-    return value
+def integer(low: int, high: float, expected: str) -> Callable[[str], int]:
+    """An argparse type: an integer from `low` to `high`; `expected` says that in words."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return value
+
+    return parse
+
+
+positive_int = integer(1, math.inf, "a positive integer")
+count = integer(0, math.inf, "0 or a positive integer")
+seed = integer(-(2**63), 2**64 - 1, "an integer of 64 bits")
 
 
 def positive_float(text: str) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import engine
+from engine.extras import needed
 
 
 class Diverged(Exception):
@@ -87,7 +88,7 @@ def _right(logits, labels) -> int:
 
 def _bar(loader, number: int, epochs: int):
     """A progress bar over the batches; silent when nobody watches."""
-    from tqdm import tqdm
-
     silent = not sys.stderr.isatty() or bool(os.environ.get("CI"))
-    return tqdm(loader, desc=f"epoch {number}/{epochs}", unit="batch", leave=False, disable=silent)
+    return needed("tqdm", "the progress bar").tqdm(
+        loader, desc=f"epoch {number}/{epochs}", unit="batch", leave=False, disable=silent
+    )

@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 
 from engine.cli.command import CommandError
 from engine.cli.fit import Epoch
+from engine.extras import needed
 
 
 class RunFolder:
@@ -77,14 +78,14 @@ class RunFolder:
     def draw_curve(self) -> None:
         """Draw loss and accuracy to curve.png, or say in a line why not."""
         try:
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-            from matplotlib.figure import Figure
-        except ImportError:
-            self.say("note: no curve.png, matplotlib is not installed; for it: pip install 'engine[viz]'")
+            agg = needed("matplotlib.backends.backend_agg", "a drawing")
+            figures = needed("matplotlib.figure", "a drawing")
+        except ImportError as error:
+            self.say(f"note: no curve.png: {error}")
             return
         numbers = [e.number for e in self.epochs]
-        figure = Figure(figsize=(9, 3.5), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = figures.Figure(figsize=(9, 3.5), layout="constrained")
+        agg.FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2)
         left.plot(numbers, [e.loss for e in self.epochs], marker=".")
         left.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))

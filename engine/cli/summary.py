@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 import engine
-from engine.cli.command import Command, CommandError
+from engine.cli.command import Command, CommandError, positive_int
 from engine.vision.models import MODELS
 
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A network and the size of its input."""
     parser.add_argument("model", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
     parser.add_argument("--input", type=sizes, metavar="C,H,W", help="(default: what the network was made for)")
-    parser.add_argument("--classes", type=int, metavar="N", help="(default: 10, for those of ImageNet 1000)")
+    parser.add_argument("--classes", type=positive_int, metavar="N", help="(default: 10, for those of ImageNet 1000)")
 
 
 def run(options: argparse.Namespace) -> int:

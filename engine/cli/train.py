@@ -9,7 +9,7 @@ from dataclasses import asdict
 import engine
 from engine import nn
 from engine.cli import recipes, trained
-from engine.cli.command import Command, CommandError, positive_float, positive_int
+from engine.cli.command import Command, CommandError, count, positive_float, positive_int, seed
 from engine.cli.fit import Diverged, Epoch, fit
 from engine.cli.recipes import OPTIMIZERS, RECIPES, SCHEDULES
 from engine.cli.run_folder import RunFolder
@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=positive_int, metavar="N", help=_default("batch_size"))
     add("--lr", type=positive_float, metavar="X", help="highest rate of the schedule " + _default("lr"))
     add("--optimizer", choices=OPTIMIZERS, help=_default("optimizer"))
-    add("--seed", type=int, metavar="N", help="for weights, shuffling, augmentation and dropout (default: 0)")
+    add("--seed", type=seed, metavar="N", help="for weights, shuffling, augmentation and dropout (default: 0)")
     add("--threads", type=positive_int, metavar="N", help="(default: the CPUs this process may use)")
-    add("--workers", type=int, default=0, metavar="N", help="threads that prepare batches ahead (default: 0)")
+    add("--workers", type=count, default=0, metavar="N", help="threads that prepare batches ahead (default: 0)")
     add("--device", default="cpu", metavar="NAME", help="where to compute (default: cpu)")
     add("--out", metavar="DIR", help="folder for model, curve and log (default: runs/<dataset>-<model>)")
     add("--resume", metavar="DIR", help="go on with the run in this folder, from its last whole epoch")

@@ -31,7 +31,7 @@ def load(path: str) -> tuple:
             f"there is no file {path!r}; `python -m engine train {next(iter(RECIPES))}` makes one"
         ) from error
     except (OSError, ValueError, RuntimeError) as error:
-        raise CommandError(f"{path}: {error}") from error
+        raise CommandError(str(error) if path in str(error) else f"{path}: {error}") from error
     return model.eval(), dataset, recipe
 
 

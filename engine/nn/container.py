@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from operator import index as integer
 
+from engine.nn import errors
 from engine.nn.module import Module
 from engine.nn.parameter import Parameter
 
@@ -39,7 +41,7 @@ class _Numbered(Module):
     def __setitem__(self, i, module):
         key = self._key(i)
         if not isinstance(module, Module):
-            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+            raise TypeError(errors.not_a_module(module))
         self._modules[key] = module
 
     def __delitem__(self, i):
@@ -118,6 +120,15 @@ class ModuleList(_Numbered):
     def __add__(self, other):
         return ModuleList([*self, *other])
 
+    def _children_text(self):
+        """Neighbours that look alike in one line, as in PyTorch."""
+        out, first = [], 0
+        for text, alike in groupby(map(repr, self)):
+            n = len(list(alike))
+            out.append((str(first), text) if n == 1 else (f"{first}-{first + n - 1}", f"{n} x {text}"))
+            first += n
+        return out
+
     def __iadd__(self, modules):
         return self.extend(modules)
 
@@ -160,6 +171,10 @@ class _Keyed:
     def pop(self, key):
         """Take an entry out and return it."""
         return self._entries().pop(key)
+
+    def popitem(self):
+        """Take the last entry out and return it with its name."""
+        return self._entries().popitem()
 
     def clear(self):
         self._entries().clear()
@@ -223,7 +238,7 @@ class ParameterList(Module):
         return self.extend(values)
 
     def extra_repr(self):
-        return "\n".join(_described(n, p) for n, p in self._parameters.items())
+        return "\n".join(_described(n, p, p.dtype) for n, p in self._parameters.items())
 
 
 class ParameterDict(_Keyed, Module):
@@ -238,10 +253,30 @@ class ParameterDict(_Keyed, Module):
     def __setitem__(self, key, value):
         self.register_parameter(key, _parameter(value))
 
+    def setdefault(self, key, default=None):
+        """The Parameter `key`, made of `default` where there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def copy(self):
+        """Another ParameterDict of the same Parameters."""
+        return type(self)(dict(self.items()))
+
+    def fromkeys(self, keys, default=None):
+        """Another ParameterDict with `default` under each of the keys."""
+        return type(self)({key: default for key in keys})
+
+    def __or__(self, other):
+        return type(self)({**dict(self.items()), **dict(other.items())})
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
+
     def extra_repr(self):
-        return "\n".join(_described(n, p) for n, p in self._parameters.items())
+        return "\n".join(_described(n, p, p.type()) for n, p in self._parameters.items())
 
 
-def _described(name, p):
-    size = "x".join(map(str, p.shape))
-    return f"({name}): Parameter containing: [{p.dtype} of size {size}]"
+def _described(name, p, kind):
+    return f"  ({name}): Parameter containing: [{kind} of size {'x'.join(map(str, p.shape))}]"

@@ -27,6 +27,13 @@ def remember(module, output):
     _last.output = weakref.ref(output)
 
 
+def _advice(module, x):
+    """What to do about the first argument x of a layer, or None."""
+    if x is None:
+        return "pass a Tensor: the layer got None; does the forward before it return its result?"
+    return module._advice(x) if hasattr(x, "ndim") else None
+
+
 def name_layer(module, error, args):
     """Put the layer that failed in front of an error's message, as the error passes upwards through `module`."""
     layer = getattr(error, "_layer", None)
@@ -37,7 +44,7 @@ def name_layer(module, error, args):
         text, _, fix = error.args[0].partition(FIX)
         x = args[0] if args else None
         error._origin = (_last.module(), x.shape) if x is not None and _last.output() is x else None
-        error._text, error._fix = text, module._advice(x) or fix
+        error._text, error._fix = text, _advice(module, x) or fix
     paths = {id(m): path for path, m in module.named_modules(prefix="model")}
     inside = module is not layer
     lines = [f"in {paths[id(layer)]} ({layer!r}):" if inside else f"in {layer!r}:", f"  {error._text}"]
@@ -45,3 +52,20 @@ def name_layer(module, error, args):
         source, shape = error._origin
         lines.append(f"  The input came from {paths[id(source)]} ({type(source).__name__}) with shape {shape}.")
     error.args = ("\n".join(lines) + (FIX + error._fix if error._fix else ""),)
+
+
+def not_a_module(value):
+    """The message for `value` in the place of a layer: functions and classes are frequent there."""
+    if isinstance(value, type) and hasattr(value, "named_modules"):
+        return f"{value.__name__} is a class, expected a Module: write {value.__name__}(...)"
+    name = getattr(value, "__name__", None) if callable(value) else None
+    kind = type(value).__name__
+    return f"{kind} is not a Module subclass" + (
+        f": got {name}, use the layer for it, such as nn.ReLU()" if name else ""
+    )
+
+
+def wrapped_keys(unexpected, own):
+    """Advice for a state dict whose names are those of the model behind "module."; none for others."""
+    if unexpected and all(name.removeprefix("module.") in own for name in unexpected):
+        yield "Fix: DataParallel put 'module.' before the names; take it off: {k[7:]: v for k, v in state_dict.items()}"

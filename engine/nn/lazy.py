@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 
 from engine.generator import Generator, drawing_from
+from engine.geometry import ShapeError
+from engine.nn import errors
 from engine.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from engine.nn.linear import Linear
 from engine.nn.parameter import UninitializedParameter
+from engine.tensor import Tensor
 
 __all__ = ["LazyConv1d", "LazyConv2d", "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyLinear"]
 
@@ -30,11 +33,19 @@ class _Lazy:
                 self._parameters[name] = UninitializedParameter(dtype=p.dtype, device=p.device)
 
     def __call__(self, x, *args, **kwargs):
-        self.initialize_parameters(x)
+        try:
+            self.initialize_parameters(x)
+        except (ShapeError, TypeError) as error:
+            errors.name_layer(self, error, (x,))
+            raise
         return self(x, *args, **kwargs)
 
     def initialize_parameters(self, x):
         """Become the ordinary layer for inputs like x. Parameters that were loaded before keep their values."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{type(self).__name__}: argument 'input' must be a Tensor, got {type(x).__name__}")
+        if x.ndim < -self.axis:
+            raise ShapeError(f"expected an input of at least {-self.axis} dimensions, got shape {x.shape}")
         size = x.shape[self.axis]
         given, options = self._arguments
         if any(isinstance(p, UninitializedParameter) for p in self.parameters()):

@@ -103,7 +103,7 @@ class Module:
     def add_module(self, name, module):
         """Register a child under a name that need not be an identifier."""
         if not isinstance(module, Module) and module is not None:
-            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+            raise TypeError(errors.not_a_module(module))
         self._check_name("module", name, self._modules)
         self._modules[name] = module
 
@@ -338,6 +338,7 @@ class Module:
             if n in state_dict and not _takes(t, state_dict[n])
         ]
         if problems:
+            problems += errors.wrapped_keys(unexpected, own)
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(problems))
         with no_grad():
             for name, t in own.items():
@@ -357,11 +358,15 @@ class Module:
         return ""
 
     def __repr__(self):
-        lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self._modules.items()]
+        lines = [f"({name}): " + text.replace("\n", "\n  ") for name, text in self._children_text()]
         extra = self.extra_repr().splitlines()
         if not lines and len(extra) <= 1:
             return f"{self._get_name()}({''.join(extra)})"
         return f"{self._get_name()}(\n  " + "\n  ".join(extra + lines) + "\n)"
+
+    def _children_text(self):
+        """(name, text) of every child, as repr shows it."""
+        return [(name, repr(child)) for name, child in self._modules.items()]
 
     def _get_name(self):
         return type(self).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from copy import deepcopy
 from functools import wraps
 
@@ -91,6 +92,11 @@ class Optimizer:
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor; "
                 "write [tensor]"
+            )
+        if not isinstance(params, Iterable):
+            use = "; use its .parameters()" if hasattr(params, "parameters") else ""
+            raise TypeError(
+                f"{type(self).__name__}: params should be an iterable of Tensors or dicts, got {type(params).__name__}{use}"
             )
         groups = list(params)
         if not groups:
@@ -215,7 +221,10 @@ class Optimizer:
         number_of = {}
         for p in (p for group in self.param_groups for p in group["params"]):
             number_of[id(p)] = len(number_of)
-        groups = [{**g, "params": [number_of[id(p)] for p in g["params"]]} for g in self.param_groups]
+        groups = []
+        for group in self.param_groups:
+            options = {name: value for name, value in group.items() if name != "params"}
+            groups.append({**options, "params": [number_of[id(p)] for p in group["params"]]})
         state = {number_of.get(id(p), p): s for p, s in self.state.items()}
         return {"state": state, "param_groups": groups}
 

@@ -14,9 +14,8 @@ from __future__ import annotations
 import json
 
 import numpy
-import safetensors
-import safetensors.numpy
 
+from engine.extras import needed
 from engine.serialization.elements import FileFormatError, byte_count, checked_shape, elements
 
 MAX_HEADER = 100_000_000
@@ -29,7 +28,7 @@ _KINDS = {
 def write(f, arrays: dict[str, numpy.ndarray], metadata: dict[str, str]) -> None:
     """Write arrays of any layout and byte order; the library orders them by size of element and name."""
     plain = {name: numpy.array(a, a.dtype.newbyteorder("<"), order="C") for name, a in arrays.items()}
-    data = safetensors.numpy.save(plain, metadata or None)
+    data = needed("safetensors.numpy", "a .safetensors file").save(plain, metadata or None)
     f.write(_sorted_metadata(data) if len(metadata) > 1 else data)
 
 
@@ -52,11 +51,14 @@ def read(f, size: int) -> tuple[dict[str, numpy.ndarray], dict[str, str]]:
     data = f.read(size)
     if len(data) != size:
         raise FileFormatError(f"it ended after {len(data)} of {size} bytes while it was read")
+    safetensors = needed("safetensors", "a .safetensors file")
     try:
         found = dict(safetensors.deserialize(data))
     except safetensors.SafetensorError as error:
         raise FileFormatError(f"not a valid safetensors file: {error}") from None
-    return {name: elements(found[name]["data"], kind).reshape(shape) for name, (kind, shape, *_) in entries.items()}, metadata
+    return {
+        name: elements(found[name]["data"], kind).reshape(shape) for name, (kind, shape, *_) in entries.items()
+    }, metadata
 
 
 def metadata(f, size: int) -> dict[str, str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
+
+from engine.extras import needed
 
 
 def pillow(module="Image"):
     """A module of Pillow, such as `PIL.Image`; ImportError says how to install it."""
-    try:
-        return importlib.import_module(f"PIL.{module}")
-    except ImportError:
-        raise ImportError("PIL images need Pillow, which is not installed: pip install 'engine[vision]'") from None
+    return needed(f"PIL.{module}", "a PIL image")
 
 
 def is_pil(image) -> bool:

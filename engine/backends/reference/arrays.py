@@ -6,7 +6,7 @@ import math
 import sys
 from functools import cached_property
 
-from threadpoolctl import ThreadpoolController
+from engine.extras import needed
 
 
 class Arrays:
@@ -70,7 +70,7 @@ class Arrays:
     # ---- products
     @cached_property
     def _blas(self):
-        return ThreadpoolController()
+        return needed("threadpoolctl", "a product of matrices on the reference").ThreadpoolController()
 
     def matmul(self, a, b):
         """a[..., M, K] @ b[..., K, N] with leading axes broadcast."""

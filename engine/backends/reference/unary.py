@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from engine.backends.reference.pointwise import quiet, unavailable
+from engine.extras import needed
 
 
 def numpys(name):
@@ -116,9 +117,7 @@ class Unary:
     # ---- the error function
     @cached_property
     def _special(self):
-        from scipy import special  # on first use: it takes long to import
-
-        return special
+        return needed("scipy.special", "the error function")  # on first use: it takes long to import
 
     @quiet
     def erf(self, a):

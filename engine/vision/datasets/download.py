@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from engine.extras import needed
+
 TIMEOUT = 30.0  # seconds without a sign of life
 CHUNK = 2**18
 PASSES = 5  # over all mirrors, as long as each brings something new
@@ -116,8 +118,7 @@ def _start(response, have: int, file: Remote) -> int:
 
 def _copy(response, part: str, start: int, file: Remote) -> None:
     """Append the answer's body to the partial file, cut to `start` bytes; ValueError as soon as it is too long."""
-    from tqdm import tqdm
-
+    tqdm = needed("tqdm", "the progress bar").tqdm
     silent = not sys.stderr.isatty() or bool(os.environ.get("CI"))
     with (
         open(part, "ab") as out,

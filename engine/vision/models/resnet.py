@@ -103,16 +103,31 @@ def initialize(model):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def resnet18(num_classes: int = 1000, width: int = 64) -> ResNet:
+def _no_weights(arguments):
+    """Take torchvision's weights=None, pretrained=False and progress=...; TypeError for others, ValueError for weights."""
+    for name, value in arguments.items():
+        if name not in ("weights", "pretrained", "progress"):
+            raise TypeError(f"unexpected keyword argument {name!r}; there are num_classes and width")
+        if value and name != "progress":
+            raise ValueError(
+                f"{name}={value!r}: no weights are downloaded; make the model without and load the published file: "
+                "model.load_state_dict(engine.load('resnet18-f37072fd.pth'))"
+            )
+
+
+def resnet18(num_classes: int = 1000, width: int = 64, **torchvisions) -> ResNet:
     """ResNet-18: 11,689,512 parameters with 1000 classes."""
+    _no_weights(torchvisions)
     return ResNet(BasicBlock, (2, 2, 2, 2), num_classes, width)
 
 
-def resnet34(num_classes: int = 1000, width: int = 64) -> ResNet:
+def resnet34(num_classes: int = 1000, width: int = 64, **torchvisions) -> ResNet:
     """ResNet-34: 21,797,672 parameters with 1000 classes."""
+    _no_weights(torchvisions)
     return ResNet(BasicBlock, (3, 4, 6, 3), num_classes, width)
 
 
-def resnet50(num_classes: int = 1000, width: int = 64) -> ResNet:
+def resnet50(num_classes: int = 1000, width: int = 64, **torchvisions) -> ResNet:
     """ResNet-50: 25,557,032 parameters with 1000 classes."""
+    _no_weights(torchvisions)
     return ResNet(Bottleneck, (3, 4, 6, 3), num_classes, width)
