@@ -76,7 +76,7 @@ Size = tuple  # what shapes are
 dtype = _numpy.dtype  # what dtypes are
 
 _LAZY = {  # name -> module that holds it ("" when it is the module)
-    "accelerator": "", "autograd": "", "cuda": "", "distributed": "", "jit": "", "linalg": "", "nn": "", "optim": "", "random": "", "utils": "", "vision": "",
+    "accelerator": "", "autograd": "", "cuda": "", "distributed": "", "jit": "", "linalg": "", "nn": "", "optim": "", "random": "", "utils": "", "vision": "", "xpu": "",
     "save": "engine.serialization", "load": "engine.serialization", "serialization": "",
     "save_checkpoint": "engine.serialization", "load_checkpoint": "engine.serialization",
     "show_config": "engine.config", "summary": "engine.nn.summary",
@@ -100,3 +100,10 @@ def __dir__():
 
 
 _methods.attach()
+
+_IN_PLACE = """
+abs acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil clamp clamp_max clamp_min clip cos
+cosh deg2rad erf erfc exp exp2 expm1 fix floor frac log log10 log1p log2 logit nan_to_num neg negative rad2deg
+reciprocal relu round rsqrt sigmoid sin sinh sqrt square tan tanh trunc
+"""  # methods that are functions too: engine.relu_(x)
+globals().update({f"{name}_": getattr(Tensor, f"{name}_") for name in _IN_PLACE.split()})

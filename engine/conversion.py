@@ -42,8 +42,7 @@ def _like(self, dtype, device):
 
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
     """A new Tensor from data, in x's dtype and on its device unless given."""
-    like = _like(self, dtype, device)
-    return functions.to(functions.tensor(data), like["device"], like["dtype"]).requires_grad_(requires_grad)
+    return functions.tensor(data, **_like(self, dtype, device), requires_grad=requires_grad)
 
 
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False):

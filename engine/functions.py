@@ -40,7 +40,7 @@ def as_tensor(data, dtype=None, device=None):
     """`data` as a Tensor, without a copy where it is a Tensor or a writable NumPy array already."""
     if not isinstance(data, Tensor):
         shareable = hasattr(data, "__array_interface__") and getattr(getattr(data, "flags", None), "writeable", False)
-        data = from_numpy(data) if shareable else tensor(data)
+        data = from_numpy(data) if shareable else tensor(data, dtype=dtype)
     return to(data, device=device or data.device, dtype=dtype or data.dtype)
 
 
@@ -177,8 +177,10 @@ def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_gr
     if (end - start) / step < 0:
         raise RuntimeError(f"arange: upper bound and lower bound inconsistent with step sign: {start}, {end}, {step}")
     integral = all(isinstance(v, int) for v in (start, end, step))
-    steps = -((start - end) // step) if integral else math.ceil((end - start) / step)
     dtype = backends.dtype(dtype or ("int64" if integral else "float32"))
+    if dtype.name == "int64" and not integral:  # PyTorch counts in int64 then, in float64 for other dtypes
+        return arange(*map(math.trunc, (start, end, step)), dtype=dtype, device=device, requires_grad=requires_grad)
+    steps = -((start - end) // step) if integral else math.ceil((end - start) / step)
     try:
         array = backends.arange(start, step, steps, dtype)
     except OverflowError:
@@ -201,7 +203,7 @@ def _spaced(name, start, end, steps, base, dtype, device, requires_grad):
         raise TypeError(f"{name}(): steps must be an integer, got {steps!r}")
     if steps < 0:
         raise RuntimeError(f"{name}(): number of steps must be non-negative, got {steps}")
-    if not (is_number(start) and is_number(end)):
+    if not (is_number(start) and is_number(end) and (base is None or is_number(base))):
         raise TypeError(f"{name}(): start and end must be numbers, got {start!r} and {end!r}")
     dtype = backends.dtype(dtype or "float32")
     start, end = (v.item() if hasattr(v, "item") else v for v in (start, end))

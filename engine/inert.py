@@ -26,6 +26,8 @@ def inference_mode(mode=True):
     """`no_grad()`, as a context or a decorator; `inference_mode(False)` is `enable_grad()`."""
     if callable(mode):
         return no_grad(mode)
+    if not isinstance(mode, bool):
+        raise TypeError(f"inference_mode(): mode must be a bool or a function, got {mode!r}")
     return no_grad() if mode else enable_grad()
 
 

@@ -6,7 +6,7 @@ import math
 
 from engine.geometry import ShapeError
 from engine.ops import reduce
-from engine.ops._op import check_floats, converted, dims, expect_tensors
+from engine.ops._op import check_floats, converted, dims, expect_bools, expect_tensors, is_number
 from engine.ops.extreme import amax, amin
 from engine.ops.shape import reshape
 from engine.ops.unary import abs
@@ -30,7 +30,8 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
         raise ShapeError(f"matrix_norm(): dim must be two axes, got {dim} for shape {A.shape}")
     if ord == "fro":
         return vector_norm(A, 2, axes, keepdim)
-    if not isinstance(ord, (int, float, str)):
+    expect_bools("matrix_norm", keepdim=keepdim)
+    if not isinstance(ord, str) and not is_number(ord):
         raise TypeError(f"matrix_norm(): order must be a number or a word, got {ord!r}")
     if ord in (2, -2, "nuc"):
         raise NotImplementedError(f"matrix_norm(ord={ord!r}) needs singular values, which are not offered")

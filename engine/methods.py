@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine import conversion, dtypes, functions, inert, interchange, ops, views
 from engine.ops import compare, indexing, linear, pointwise, shape, unary
-from engine.ops._op import in_place
+from engine.ops._op import expect_tensors, in_place, is_number
 from engine.tensor import Tensor
 
 _OPERATORS = {
@@ -55,6 +55,9 @@ def _invert(self):
 
 def _copy_(self, source, non_blocking=False):
     """Take over the values of `source`, broadcast and cast."""
+    if is_number(source) and not isinstance(source, Tensor):
+        return _fill_(self, source)
+    expect_tensors("copy_", source=source)
     return self._replace(shape.expand(functions.to(source, dtype=self.dtype), self.shape), "copy_")
 
 

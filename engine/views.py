@@ -13,7 +13,7 @@ def _several(f, keyword):
 
     def method(self, *sizes, **named):
         if keyword in named and not sizes:
-            sizes = (named.pop(keyword),)
+            sizes = (shapes.integers(f.__name__, named.pop(keyword)),)
         if named:
             raise TypeError(f"{f.__name__}() takes sizes one by one, as a tuple or as {keyword}=, got {[*named]} too")
         if not sizes:

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "engine.extras": "",
     "engine.cuda": "engine.generator",
     "engine.accelerator": "",
+    "engine.xpu": "",
     "engine.jit": "",
     "engine.distributed": "",
     "engine.utils.dlpack": "engine.interchange",

@@ -145,3 +145,16 @@ def test_how_tensors_print():
     finally:
         engine.set_printoptions(profile="default")
     assert repr(x) == before
+
+
+def test_methods_in_place_that_are_functions_too():
+    x = engine.tensor([-1.0, 4.0], requires_grad=True)
+    y = x * 2
+    assert engine.relu_(y) is y and y.tolist() == [0, 8]
+    assert engine.clamp_(y, max=6) is y and engine.sqrt_(y.add_(3)) is y
+    y.sum().backward()
+    assert y.tolist() == pytest.approx([3**0.5, 3]) and x.grad.tolist() == [0, 0]
+    with pytest.raises(RuntimeError, match="leaf"):
+        engine.exp_(x)
+    with pytest.raises(TypeError, match="must be a Tensor, got list"):
+        engine.exp_([1.0])

@@ -85,7 +85,8 @@ def test_filled_in_the_likeness_of_another(dtype):
             agree(lambda lib, x, n=named: x.new_zeros((2, 3), **n(lib)), x)
             agree(lambda lib, x, n=named: x.new_ones(4, **n(lib)), x)
             agree(lambda lib, x, n=named: x.new_empty((0, 4), **n(lib)), x)
-            agree(lambda lib, x, n=named: x.new_tensor([1, 2.5], **n(lib)), x)
+            agree(lambda lib, x, n=named: x.new_tensor([1, 0.1], **n(lib)), x)
+            agree(lambda lib, n=named: lib.as_tensor([1, 0.1], **n(lib)))
     agree(lambda lib, x: lib.zeros_like(x, requires_grad=True) * 2, array((2,), dtype))
     agree(lambda lib, x: lib.ones_like(x.detach(), memory_format=lib.preserve_format), array((2,), dtype))
 

@@ -218,7 +218,13 @@ def test_results_that_do_not_fit(change, message):
 
 def test_what_is_filled_has_a_gradient_of_zero():
     x = leaf([1.0, 2.0])
-    for fill in (lambda h: h.zero_(), lambda h: h.fill_(3), lambda h: h.copy_(engine.ones(2)), lambda h: h.uniform_(), lambda h: h.eq_(2)):
+    for fill in (
+        lambda h: h.zero_(),
+        lambda h: h.fill_(3),
+        lambda h: h.copy_(engine.ones(2)),
+        lambda h: h.uniform_(),
+        lambda h: h.eq_(2),
+    ):
         h = x * 2
         fill(h)
         assert h.requires_grad and h.dtype == engine.float64

@@ -21,6 +21,7 @@ def test_scripts_that_ask_for_a_gpu_stay_on_the_cpu():
         and engine.accelerator.device_count() == 0
     )
     assert engine.ones(1).to(device).cpu().device == "cpu" and not engine.backends.mps.is_available()
+    assert not engine.xpu.is_available() and engine.xpu.device_count() == 0
     engine.cuda.synchronize()
     engine.cuda.empty_cache()
     assert engine.cuda.memory_allocated() == engine.cuda.max_memory_allocated() == 0
@@ -203,5 +204,5 @@ def test_nothing_of_this_is_imported_with_the_engine():
     import subprocess
     import sys
 
-    code = "import sys, engine; print([m for m in ('engine.cuda', 'engine.jit', 'engine.distributed', 'engine.accelerator') if m in sys.modules])"
+    code = "import sys, engine; print([m for m in ('engine.cuda', 'engine.jit', 'engine.distributed', 'engine.accelerator', 'engine.xpu') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

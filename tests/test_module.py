@@ -144,6 +144,20 @@ def test_parameters_in_lists_and_dicts():
     assert list(d.state_dict()) == ["a"] and d["a"].requires_grad and "Parameter containing" in repr(d)
 
 
+def test_the_order_of_entries():
+    one, two = engine.ones(1), engine.ones(2)
+    plain = nn.ParameterDict({"b": one, "a": two})
+    assert list(plain) == ["a", "b"]  # as PyTorch's; the state of an optimiser goes by the order
+    given = nn.ParameterDict([("b", one), ("a", two)])
+    for same in (nn.ParameterDict(OrderedDict(b=one, a=two)), nn.ParameterDict(given), given.copy(), given | given):
+        assert list(same) == ["b", "a"]
+    assert list(given.fromkeys(["z", "c"], one)) == ["z", "c"]
+    given |= nn.ParameterDict([("z", one), ("c", two)])
+    assert list(given) == ["b", "a", "z", "c"]
+    modules = nn.ModuleDict({"b": nn.ReLU(), "a": nn.Tanh()})
+    assert list(modules) == list(nn.ModuleDict(modules)) == ["b", "a"]
+
+
 # ---- lazy layers
 
 

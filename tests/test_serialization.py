@@ -46,7 +46,7 @@ def through(obj, **options):
 # ---- Tensors
 
 
-def test_the_same_data_gives_the_same_bytes():
+def test_metadata_in_any_order_gives_the_same_bytes():
     notes = {f"key {i} \x01 \x7f é \u2028": f'a "quoted" \\ value\n{i}' for i in range(20)}
     files = []
     for order in (notes, dict(reversed(notes.items()))):

@@ -47,6 +47,8 @@ def grad(
     `materialize_grads` zeros.
     """
     _refuse("grad", create_graph)
+    if materialize_grads and allow_unused is False:
+        raise ValueError("grad: materialize_grads=True is for inputs that may be unused, got allow_unused=False")
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     for i, t in enumerate(inputs):
         if t._node is None:

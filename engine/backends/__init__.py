@@ -200,6 +200,8 @@ def as_array(data, dtype_=None):
         limits = numpy.iinfo(dtype(dtype_))
         if array.min() < limits.min or array.max() > limits.max:
             raise RuntimeError(f"tensor(): a value does not fit into {limits.dtype} ({limits.min} to {limits.max})")
+    if not is_array and array.dtype.kind == "f" and dtype(dtype_).kind in "iu" and not numpy.isfinite(array).all():
+        raise RuntimeError(f"tensor(): a value cannot be converted to {dtype(dtype_)}: it is infinite or nan")
     return numpy.array(array, dtype=dtype(dtype_), order="C")
 
 
@@ -226,5 +228,6 @@ def arange(start, step, steps, dtype_):
 
 def linspace(start, end, steps, base, dtype_):
     """`steps` numbers from start to end at equal distances, or, unless it is None, `base` to their powers."""
-    exponents = numpy.linspace(start, end, steps)
-    return (exponents if base is None else numpy.power(float(base), exponents)).astype(dtype_)
+    with numpy.errstate(all="ignore"):
+        exponents = numpy.linspace(start, end, steps)
+        return (exponents if base is None else numpy.power(float(base), exponents)).astype(dtype_)

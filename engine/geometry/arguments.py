@@ -21,6 +21,10 @@ def integer(value, name: str, expected: str = "an integer") -> int:
 
 def several(value, count: int, name: str) -> tuple[int, ...]:
     """`value` as `count` integers: a single one counts for all."""
+    if type(value) is int:  # the two usual forms first: every call of a layer comes by here
+        return (value,) * count
+    if type(value) is tuple and len(value) == count == 2 and type(value[0]) is int is type(value[1]):
+        return value
     expected = _COUNTED[count]
     if isinstance(value, (tuple, list)):
         if len(value) not in (1, count):

@@ -30,6 +30,9 @@ def padding_argument(value, axes: int):
 
     It is an integer, one for each axis, two for each axis (before and after, per side), 'same' or 'valid'.
     """
+    if type(value) is tuple and len(value) == axes == 2 and type(value[0]) is int is type(value[1]) and min(value) >= 0:
+        if max(value) <= MAX_ELEMENTS:  # the usual form, two numbers, without the words of errors
+            return (value[0], value[0]), (value[1], value[1])
     expected = "an integer, 2 integers" if axes == 1 else "an integer, 2 or 4 integers"
     if isinstance(value, str):
         if value == "valid":

@@ -48,7 +48,9 @@ class Pool2dGeometry:
            divisor=None, axes=2) -> Pool2dGeometry:  # fmt: skip
         """From a shape and PyTorch's arguments (stride None: the kernel's size), for images of 1 or 2 axes."""
         kernel = several(kernel_size, axes, "kernel_size")
-        stride = kernel if stride is None or stride == () else several(stride, axes, "stride")
+        stride = (
+            kernel if stride is None or (isinstance(stride, tuple) and not stride) else several(stride, axes, "stride")
+        )
         if divisor is not None and not 0 < abs(integer(divisor, "divisor_override")) <= MAX_ELEMENTS:
             raise ShapeError(f"divisor_override must not be 0 or too large, got {divisor}")
         return _pool(tuple(x_shape), kernel, stride, several(padding, axes, "padding"), several(dilation, axes, "dilation"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from operator import index as integer
@@ -104,6 +105,25 @@ class Sequential(_Numbered):
             raise ValueError(f"add operator supports only Sequential objects, but {type(other).__name__} is given")
         return Sequential(*self, *other)
 
+    def __iadd__(self, other):
+        return self.extend(other)
+
+    def __mul__(self, times):
+        return Sequential(*self._times(times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times):
+        return self.extend(self._times(times)[len(self) :])
+
+    def _times(self, times):
+        """The modules in a row so many times: the same modules, whose parameters are shared."""
+        if not isinstance(times, int):
+            raise TypeError(f"Sequential * {times!r}: the number of times must be an integer")
+        if times <= 0:
+            raise ValueError(f"Sequential * {times}: the number of times must be positive")
+        return list(self) * times
+
 
 class ModuleList(_Numbered):
     """A list of modules whose parameters are its own; it has no forward."""
@@ -180,8 +200,8 @@ class _Keyed:
         self._entries().clear()
 
     def update(self, entries):
-        """Add entries from a mapping or from pairs."""
-        for key, value in entries.items() if isinstance(entries, Mapping) else entries:
+        """Add entries from a mapping, from another of these or from pairs."""
+        for key, value in entries.items() if isinstance(entries, (Mapping, _Keyed)) else entries:
             self[key] = value
 
 
@@ -253,6 +273,12 @@ class ParameterDict(_Keyed, Module):
     def __setitem__(self, key, value):
         self.register_parameter(key, _parameter(value))
 
+    def update(self, entries):
+        """Add entries as a ModuleDict does, those of a plain dict in the order of their names: PyTorch's, on which the
+        state of an optimiser depends."""
+        plain = isinstance(entries, Mapping) and not isinstance(entries, OrderedDict)
+        super().update(sorted(entries.items()) if plain else entries)
+
     def setdefault(self, key, default=None):
         """The Parameter `key`, made of `default` where there is none."""
         if key not in self:
@@ -261,14 +287,14 @@ class ParameterDict(_Keyed, Module):
 
     def copy(self):
         """Another ParameterDict of the same Parameters."""
-        return type(self)(dict(self.items()))
+        return type(self)(self.items())
 
     def fromkeys(self, keys, default=None):
         """Another ParameterDict with `default` under each of the keys."""
-        return type(self)({key: default for key in keys})
+        return type(self)((key, default) for key in keys)
 
     def __or__(self, other):
-        return type(self)({**dict(self.items()), **dict(other.items())})
+        return type(self)([*self.items(), *other.items()])
 
     def __ior__(self, other):
         self.update(other)

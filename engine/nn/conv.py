@@ -10,6 +10,7 @@ from engine.nn import functional as F
 from engine.nn import init
 from engine.nn.module import Module
 from engine.nn.parameter import Parameter
+from engine.tensor import Tensor
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Fold", "Unfold"]
 
@@ -37,13 +38,13 @@ class _Conv(Module):
         self.groups, self.padding_mode = integer(groups, "groups"), padding_mode
         for argument in ("in_channels", "out_channels", "groups"):
             if getattr(self, argument) < 1:
-                raise ValueError(f"{name}: {argument} must be a positive integer, got {getattr(self, argument)}")
+                raise ShapeError(f"{name}: {argument} must be a positive integer, got {getattr(self, argument)}")
         for argument in ("kernel_size", "stride", "dilation"):
             if min(getattr(self, argument)) < 1:
-                raise ValueError(f"{name}: {argument} must be at least 1, got {getattr(self, argument)}")
+                raise ShapeError(f"{name}: {argument} must be at least 1, got {getattr(self, argument)}")
         for argument in ("in_channels", "out_channels"):
             if getattr(self, argument) % self.groups:
-                raise ValueError(
+                raise ShapeError(
                     f"{name}: {argument} must be divisible by groups, got {getattr(self, argument)} and {groups}"
                 )
         rows, columns = self.out_channels, self.in_channels
@@ -61,10 +62,10 @@ class _Conv(Module):
         init.uniform_bias_(self.bias, init.fan_in(self.weight))
 
     def _advice(self, x):
-        channels = (
-            x.shape[-1 - len(self.kernel_size)] if getattr(x, "ndim", 0) > len(self.kernel_size) else self.in_channels
-        )
-        if self.in_channels in (channels, x.shape[-1]):
+        if not isinstance(x, Tensor):
+            return ""
+        channels = x.shape[-1 - len(self.kernel_size)] if x.ndim > len(self.kernel_size) else self.in_channels
+        if not x.ndim or self.in_channels in (channels, x.shape[-1]):
             return ""
         name = type(self).__name__
         return f"{name}({channels}, {self.out_channels}, ...), or Lazy{name}({self.out_channels}, ...)"
@@ -73,6 +74,8 @@ class _Conv(Module):
         """`f` of x, which is padded first unless the padding is of zeros."""
         if self.padding_mode == "zeros":
             return f(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{type(self).__name__}: argument 'input' must be a Tensor, got {type(x).__name__}")
         sides = padding_sides(self._sides, x.shape[-self.axes :], self.kernel_size, self.stride, self.dilation)
         x = F.pad(x, tuple(p for side in reversed(sides) for p in side), self.padding_mode)
         return f(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)

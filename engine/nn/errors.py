@@ -15,7 +15,7 @@ FIX = "\n  Fix: "  # what separates a message from its advice
 
 
 class _Last(threading.local):
-    output = module = staticmethod(lambda: None)
+    call = (lambda: None,) * 2  # weak references to the module called last by this thread, and to its output
 
 
 _last = _Last()
@@ -23,8 +23,7 @@ _last = _Last()
 
 def remember(module, output):
     """Note which module made which Tensor last, without keeping either alive."""
-    _last.module = weakref.ref(module)
-    _last.output = weakref.ref(output)
+    _last.call = weakref.ref(module), weakref.ref(output)
 
 
 def _advice(module, x):
@@ -43,7 +42,8 @@ def name_layer(module, error, args):
         layer = error._layer = module
         text, _, fix = error.args[0].partition(FIX)
         x = args[0] if args else None
-        error._origin = (_last.module(), x.shape) if x is not None and _last.output() is x else None
+        source, output = (reference() for reference in _last.call)
+        error._origin = (source, x.shape) if x is not None and output is x else None
         error._text, error._fix = text, _advice(module, x) or fix
     paths = {id(m): path for path, m in module.named_modules(prefix="model")}
     inside = module is not layer

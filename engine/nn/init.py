@@ -15,6 +15,13 @@ from engine.ops import random
 from engine.tape import no_grad
 from engine.tensor import wrap
 
+__all__ = [
+    "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal",
+    "kaiming_normal_", "kaiming_uniform", "kaiming_uniform_", "normal", "normal_", "ones_", "orthogonal",
+    "orthogonal_", "sparse", "sparse_", "trunc_normal_", "uniform", "uniform_", "xavier_normal", "xavier_normal_",
+    "xavier_uniform", "xavier_uniform_", "zeros_",
+]  # fmt: skip
+
 _LINEAR = ["linear", *(f"{kind}{n}d" for kind in ("conv", "conv_transpose") for n in (1, 2, 3))]
 _GAINS = {**dict.fromkeys(_LINEAR, 1), "sigmoid": 1, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
@@ -75,8 +82,10 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
 
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """Draws from the normal distribution, of those that lie in [a, b]: exactly distributed for any limits."""
-    if std < 0 or a > b:
-        raise RuntimeError(f"trunc_normal_ expects std >= 0 and a <= b, got std={std}, a={a}, b={b}")
+    if tensor.dtype.kind != "f":
+        raise NotImplementedError(f"trunc_normal_: not implemented for {tensor.dtype}, expected float32 or float64")
+    if not 0 <= std < math.inf or a > b:
+        raise RuntimeError(f"trunc_normal_ expects a finite std >= 0 and a <= b, got std={std}, a={a}, b={b}")
     if std == 0:
         raise ZeroDivisionError("trunc_normal_ with std=0 draws nothing; use constant_")
     k = tensor._k

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine import functions
-from engine.geometry import integer
+from engine.geometry import ShapeError, integer
 from engine.nn import functional as F
 from engine.nn import init
 from engine.nn.module import Module
@@ -25,7 +25,7 @@ class Linear(Module):
         self.in_features = integer(in_features, "in_features")
         self.out_features = integer(out_features, "out_features")
         if self.in_features < 0 or self.out_features < 0:
-            raise ValueError(f"Linear: sizes must not be negative, got {in_features} and {out_features}")
+            raise ShapeError(f"Linear: sizes must not be negative, got {in_features} and {out_features}")
         self.weight = Parameter(functions.empty(out_features, in_features, dtype=dtype, device=device))
         self.register_parameter(
             "bias", Parameter(functions.empty(out_features, dtype=dtype, device=device)) if bias else None
@@ -66,7 +66,7 @@ class Unflatten(Module):
 
     def __init__(self, dim, unflattened_size):
         super().__init__()
-        if not isinstance(dim, int):
+        if not hasattr(dim, "__index__"):
             raise TypeError(f"Unflatten: dim must be an int (axes have no names here), got {type(dim).__name__}")
         if not isinstance(unflattened_size, (tuple, list)) or any(not isinstance(n, int) for n in unflattened_size):
             raise TypeError(f"Unflatten: unflattened_size must be a tuple of ints, got {unflattened_size!r}")

@@ -144,9 +144,12 @@ def _general(f, name, arrays, params, view, floats, aliases):
                 raise TypeError(f"{name}() is missing its argument {shown[i]!r}")
             else:
                 inputs.append(None)
-        for key in kwargs:
-            if key in kinds and not _KINDS[kinds[key]](kwargs[key]):
-                raise _of_wrong_kind(name, key, kinds[key], kwargs[key])
+        for key, value in kwargs.items():
+            if key in kinds:
+                if not _KINDS[kinds[key]](value):
+                    raise _of_wrong_kind(name, key, kinds[key], value)
+                if not isinstance(value, (int, float)):  # NumPy's, whose dtype would spread
+                    kwargs[key] = value.item()
         k = inputs[0]._k if isinstance(inputs[0], Tensor) else None
         for i, t in enumerate(inputs):
             if not isinstance(t, Tensor):

@@ -111,8 +111,8 @@ def hardshrink(k, x, *, lambd=0.5):
 def softshrink(k, x, *, lambd=0.5):
     """x moved towards 0 by lambd, 0 within -lambd..lambd."""
     _check_floats("softshrink", x)
-    if not lambd >= 0:
-        raise RuntimeError(f"softshrink(): lambd must not be negative, got {lambd}")
+    if not 0 <= lambd < float("inf"):
+        raise RuntimeError(f"softshrink(): lambd must be finite and not negative, got {lambd}")
     return k.softshrink(x, lambd), (lambda g: k.hardshrink_dx(g, x, lambd),)
 
 

@@ -61,7 +61,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         input, dim = reshape(input, shape=(-1,)), 0
     axis, n = length_along("repeat_interleave", input, dim)
     shape = input.shape
-    if isinstance(repeats, Tensor) and repeats.numel() != 1:
+    if isinstance(repeats, Tensor) and (repeats.numel() != 1 or repeats.ndim > 1):
         counts = _counts(repeats)
         if counts.shape != (n,):
             raise ShapeError(
@@ -130,7 +130,7 @@ def roll(k, x, *, shifts, dims=None):
     shifts = integers("roll", shifts, alone=True)
     axes = (
         None
-        if dims in (None, (), [])
+        if dims is None or (isinstance(dims, (tuple, list)) and not dims)
         else tuple([(axes_of("roll", d, x.ndim) or (0,))[0] for d in integers("roll", dims, alone=True)])
     )
     if axes and not x.ndim:

@@ -20,13 +20,15 @@ from engine.tensor import Tensor
 __all__ = ["einsum"]
 
 
-def einsum(equation, *operands):
+def einsum(equation=None, *operands):
     """The sum of products that `equation` describes.
 
     Each letter names an axis. Axes of one letter run together and have one size (or 1, which is repeated). Letters behind
     `->` remain, in that order, the others are summed over; without `->` those remain that occur once, in alphabetical
     order. `...` stands for any axes, broadcast. A letter twice in one operand takes the diagonal.
     """
+    if equation is None:
+        raise ValueError("einsum(): must specify the equation string and at least one operand")
     if not isinstance(equation, str):
         kind = NotImplementedError if isinstance(equation, Tensor) else TypeError
         raise kind("einsum() with lists of subscripts is not offered; write the equation as a string")

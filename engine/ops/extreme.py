@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import namedtuple
 
 from engine.ops import pointwise
-from engine.ops._op import OutOfRange, dims, expect_tensors, numpys_names, one_axis, op
+from engine.ops._op import OutOfRange, expect_tensors, numpys_names, one_axis, op
 from engine.ops.reduce import _axes, spread
 from engine.tensor import Tensor
 

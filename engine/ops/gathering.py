@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.geometry import ShapeError
-from engine.ops._op import DtypeError, OutOfRange, expect_tensors, one_axis, op
+from engine.ops._op import DtypeError, OutOfRange, expect_numbers, expect_tensors, one_axis, op
 from engine.ops.indexing import as_vector, check_index, from_the_front, getitem, one_number, setitem
 from engine.ops.shape import broadcast_shapes, broadcast_to, reshape
 from engine.tensor import Tensor, wrap
@@ -201,6 +201,7 @@ def _check_source(name, input, axis, where, source):
 
 def index_add(input, dim, index, source, *, alpha=1):
     """`input`, and alpha * source added to its entries at the int64 positions `index` along `dim`, which may repeat."""
+    expect_numbers("index_add", alpha=alpha)
     axis, where = _rows("index_add", input, dim, index)
     _check_source("index_add", input, axis, where, source)
     try:

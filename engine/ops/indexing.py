@@ -27,7 +27,7 @@ def raw_index(index):
 
 
 def _is_nested(item):
-    return isinstance(item, (list, tuple, slice, range)) or hasattr(item, "ndim")
+    return isinstance(item, (list, tuple, slice, range, Tensor)) or bool(getattr(item, "ndim", 0))
 
 
 def raw_item(item):
@@ -36,7 +36,7 @@ def raw_item(item):
         if item.step is not None and item.step < 0:
             raise ValueError(f"step must be greater than zero, got {item.step}; use flip() to reverse")
         return item
-    if isinstance(item, list):
+    if isinstance(item, (list, tuple)):
         return [raw_item(i) for i in item]
     array = item._array if isinstance(item, Tensor) else item
     kind = getattr(getattr(array, "dtype", None), "kind", None)

@@ -15,15 +15,17 @@ def _arrays(tensors):
 
 
 def _gradients(name, params):
-    for p in params:
-        if p.grad.shape != p.shape:
-            raise ShapeError(f"{name}: a parameter of shape {p.shape} has a gradient of shape {p.grad.shape}")
-        if p.grad.dtype != p.dtype:
+    gradients = [p.grad._array for p in params]
+    for p, g in zip(params, gradients, strict=True):
+        a = p._array
+        if g.shape != a.shape:
+            raise ShapeError(f"{name}: a parameter of shape {a.shape} has a gradient of shape {g.shape}")
+        if g.dtype != a.dtype:
             raise RuntimeError(
-                f"{name}: a parameter of dtype {p.dtype} has a gradient of dtype {p.grad.dtype}; "
+                f"{name}: a parameter of dtype {a.dtype} has a gradient of dtype {g.dtype}; "
                 f"assign p.grad = gradient.to(p.dtype)"
             )
-    return [p.grad._array for p in params]
+    return gradients
 
 
 def _update(kernel, name, params, states, *options):

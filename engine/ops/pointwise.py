@@ -25,7 +25,7 @@ def _scaled(plain):
 
     @wraps(plain)
     def apply(input, other, *, alpha=1):
-        scaled = alpha is True or alpha != 1
+        scaled = type(alpha) is not int or alpha != 1
         return plain(input, _times(plain.__name__, input, other, alpha) if scaled else other)
 
     apply.plain = plain
@@ -38,10 +38,13 @@ def _times(name, input, other, alpha):
         raise TypeError(f"{name}(): argument 'alpha' must be a number, got {type(alpha).__name__}")
     alpha = alpha if isinstance(alpha, (int, float)) else alpha.item()
     kinds = [
-        t._array.dtype.kind if isinstance(t, Tensor) else "f" if isinstance(t, float) else "i" for t in (input, other)
+        t._array.dtype.kind if isinstance(t, Tensor) else {bool: "b", float: "f"}.get(type(t), "i")
+        for t in (input, other)
     ]
     if isinstance(alpha, bool) and set(kinds) != {"b"}:
         raise RuntimeError(f"{name}(): a bool alpha is for bool operands, got {alpha}")
+    if set(kinds) == {"b"} and not isinstance(alpha, float):
+        alpha = bool(alpha)
     if name == "sub" and isinstance(other, bool):
         raise RuntimeError("sub: bool operands are not supported; use x.int() to calculate")
     if isinstance(alpha, float) and "f" not in kinds:
@@ -337,11 +340,14 @@ def where(condition, input=None, other=None):
     `where(condition)` alone: where it holds, a tuple of int64 coordinates, one Tensor per dimension.
     """
     expect_tensors("where", condition=condition)
+    if condition.dtype.name == "uint8":  # masks of old
+        condition = cast(condition, dtype="bool")
     if input is None and other is None:
         from engine.ops.indexing import nonzero
 
         return nonzero(condition, as_tuple=True)
-    if not isinstance(input, Tensor) and not isinstance(other, Tensor) and isinstance(input, (int, float)):
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor) and is_number(input):
+        input = input if isinstance(input, (int, float)) else input.item()
         dtype = "bool" if isinstance(input, bool) else "int64" if isinstance(input, int) else "float32"
         input = wrap(condition._k.full((), input, dtype), condition._k)
     return _broadcast("where", choose, condition, *operands("where", input, other))

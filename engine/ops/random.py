@@ -10,7 +10,8 @@ from operator import index
 
 from engine import backends
 from engine.generator import chosen
-from engine.ops._op import check_floats, expect_bools, expect_tensors, is_number, op, sizes
+from engine.ops._op import check_floats, expect_bools, expect_numbers, expect_tensors, is_number, op, sizes
+from engine.ops.shape import broadcast_shapes
 from engine.tensor import Tensor, wrap
 
 __all__ = [
@@ -84,6 +85,8 @@ def uniform_(x, *limits, generator=None, **named):
     """Fill x with draws from [`from`, `to`), 0 and 1 unless given: of 24 bits in float32, of 53 in float64."""
     low, high = _from_to("uniform_", ("from", "to"), limits, named)
     high = 1 if high is None else high
+    expect_numbers("uniform_", **{"from": low, "to": high})
+    low, high = float(low), float(high)
     if low > high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
     if not max(high - low, abs(low), abs(high)) <= _LARGEST[_float("uniform_", x.dtype).name]:
@@ -127,6 +130,8 @@ def random_(x, *limits, generator=None, **named):
 
 def _integers(k, name, shape, low, high, generator, dtype):
     """Draws from low..high-1 in any dtype."""
+    if isinstance(low, bool) or isinstance(high, bool):
+        raise TypeError(f"{name}: the limits must be integers, got {low} and {high}")
     low, high = index(low), index(high)
     if high <= low:
         raise RuntimeError(f"{name} expects 'from' to be less than 'to', but got from={low} >= to={high}")
@@ -177,16 +182,16 @@ def randn(*shape, size=None, generator=None, dtype=None, device=None, requires_g
     return wrap(k.normal(_shape(shape, size), 0.0, 1.0, _key(generator), dtype), k).requires_grad_(requires_grad)
 
 
-def randint(low=0, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
+def randint(low=None, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
     """Draws from low..high-1, int64 unless `dtype` says otherwise; `randint(high, size)` starts at 0."""
     if high is None and size is not None:
-        low, high = 0, low
+        low, high = None, low
     elif isinstance(high, (tuple, list)) and size is None:
         low, high, size = 0, low, high
     if high is None or not isinstance(size, (tuple, list)):
         raise TypeError(f"randint() takes (high, size) or (low, high, size) with a tuple size, got {low, high, size}")
     k, dtype = backends.for_device(device), backends.dtype(dtype or "int64")
-    array = _integers(k, "randint", sizes((size,)), low, high, generator, dtype)
+    array = _integers(k, "randint", sizes((size,)), 0 if low is None else low, high, generator, dtype)
     return wrap(array, k).requires_grad_(requires_grad)
 
 
@@ -245,6 +250,7 @@ def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None,
 
     The dtype is that of `mean`, else of `std`; for numbers float32 unless `dtype` says otherwise.
     """
+    expect_numbers("normal", **{n: v for n, v in (("mean", mean), ("std", std)) if not isinstance(v, Tensor)})
     tensors = [t for t in (mean, std) if isinstance(t, Tensor)]
     if not tensors:
         if size is None:
@@ -256,6 +262,7 @@ def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None,
         raise TypeError("normal() takes a size only where mean and std are numbers")
     dtype, k = _float("normal", tensors[0].dtype), tensors[0]._k
     if len(tensors) == 2:
+        broadcast_shapes(mean.shape, std.shape)
         k = backends.common("normal", k, tensors[1]._k)
     mean, std = (k.cast(v._array, dtype) if isinstance(v, Tensor) else k.full((), v, dtype) for v in (mean, std))
     if std.size and not std.min() >= 0:

@@ -74,7 +74,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     """d * d / (2 * beta) where |d| = |input - target| is below beta, |d| - beta / 2 beyond (Girshick 2015)."""
     reduction = reduction_of(size_average, reduce, reduction)
     expect_numbers("smooth_l1_loss", beta=beta)
-    if beta < 0:
+    if not beta >= 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     input, target = pair("smooth_l1_loss", input, target)
     if beta == 0:
@@ -86,7 +86,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """d * d / 2 where |d| = |input - target| is at most delta, delta * (|d| - delta / 2) beyond (Huber 1964)."""
     reduction_of(None, None, reduction)
     expect_numbers("huber_loss", delta=delta)
-    if delta <= 0:
+    if not delta > 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
     losses = huber_error(*pair("huber_loss", input, target), delta=delta)
     return _weighted("huber_loss", losses, input, weight, reduction, False)

@@ -247,6 +247,8 @@ def t(input):
 def broadcast_shapes(*shapes):
     """The shape that arrays of these shapes have together."""
     shapes = [integers("broadcast_shapes", s, alone=True) for s in shapes]
+    if any(n < 0 for s in shapes for n in s):
+        raise ShapeError(f"broadcast_shapes(): sizes must not be negative, got {shapes}")
     out = []
     for i in range(-max(map(len, shapes), default=0), 0):
         sizes = {s[i] for s in shapes if len(s) >= -i} - {1}

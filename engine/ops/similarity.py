@@ -32,6 +32,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """The p-norm of x1 - x2 + eps along the last axis."""
     expect_tensors("pairwise_distance", x1=x1, x2=x2)
+    expect_numbers("pairwise_distance", p=p, eps=eps)
     return norm(add(sub(x1, x2), eps), p, -1, keepdim)
 
 
@@ -52,7 +53,7 @@ def triplet_margin_loss(
     `swap` takes distance(positive, negative) where it is the smaller one (Balntas et al. 2016).
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    expect_numbers("triplet_margin_loss", margin=margin, eps=eps)
+    expect_numbers("triplet_margin_loss", margin=margin, p=p, eps=eps)
     expect_bools("triplet_margin_loss", swap=swap)
     if margin <= 0:
         raise ValueError(f"triplet_margin_loss: margin must be greater than 0, got {margin}")

@@ -77,6 +77,7 @@ def _count(name, x, dim, k, least):
 @numpys_names
 def kthvalue(input, k, dim=-1, keepdim=False):
     """(values, indices): the k-th smallest along `dim`, counted from 1, and where it lies."""
+    expect_bools("kthvalue", keepdim=keepdim)
     k = _count("kthvalue", input, dim, k, 1)
     several = first_along(input, dim=dim, count=k)
     if not input.ndim:

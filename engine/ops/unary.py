@@ -280,7 +280,7 @@ def round(k, x, *, decimals=0):
     """The nearest whole number, of two as near the even one; `decimals` digits behind the point are kept."""
     if isinstance(decimals, bool) or not hasattr(decimals, "__index__"):
         raise TypeError(f"round(): decimals must be an integer, got {decimals!r}")
-    return k.round(x, decimals), _flat(k)
+    return k.round(x, int(decimals)), _flat(k)
 
 
 @op

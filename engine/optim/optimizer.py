@@ -172,10 +172,13 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            alike = {}
+            alike, some, k, dtype = {}, [], None, None
             for p in group["params"]:
                 if p.grad is not None:
-                    alike.setdefault((p._k, p.dtype), []).append(p)
+                    if p._k is not k or p._array.dtype is not dtype:  # most groups are of one kind
+                        k, dtype = p._k, p._array.dtype
+                        some = alike.setdefault((k, dtype), [])
+                    some.append(p)
             for params in alike.values():
                 self.update(group, params)
         return loss

@@ -31,6 +31,10 @@ class SGD(Optimizer):
         if not options["momentum"]:
             optim.sgd(params, None, first=False, **options)
             return
+        buffers = [self.state[p].get("momentum_buffer") for p in params]
+        if all([b is not None for b in buffers]):
+            optim.sgd(params, buffers, first=False, **options)
+            return
         new = [p for p in params if self.state[p].get("momentum_buffer") is None]
         for p in new:
             self.state[p].pop("momentum_buffer", None)

@@ -115,8 +115,8 @@ class Pointwise:
         if b.dtype.kind not in "iu" or not (b < 0).any():
             return self.xp.power(a, b)
         # As in PyTorch: only 1 and -1 have an integer for an inverse.
-        inverse = self.xp.where(self.xp.abs(a) == 1, a, a.dtype.type(0))
-        return self.xp.power(self.xp.where(b < 0, inverse, a), self.xp.abs(b))
+        inverse = self.xp.where(self.xp.abs(a) == 1, self.xp.power(a, b & 1), a.dtype.type(0))
+        return self.xp.where(b < 0, inverse, self.xp.power(a, self.xp.maximum(b, b.dtype.type(0))))
 
     @quiet
     def pow_da(self, a, b):

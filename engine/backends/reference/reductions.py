@@ -15,21 +15,20 @@ class Reductions:
         dtype = a.dtype if a.dtype.kind == "f" else "int64"
         return self.xp.asarray(a.sum(axes, dtype=dtype, keepdims=keepdims))
 
-    @quiet
     def sum_to(self, g, shape):
         """g summed over the axes along which an array of `shape` was broadcast."""
         if g.shape == shape:
             return g
         new = g.ndim - len(shape)
         axes = tuple(range(new)) + tuple(i + new for i, n in enumerate(shape) if n == 1 and g.shape[i + new] != 1)
-        return self.xp.asarray(g.sum(axes)).reshape(shape)
+        return Reductions.sum(self, g, axes, False).reshape(shape)
 
     def mean(self, a, axes, keepdims):
         items = 1
         for axis in axes:
             items *= a.shape[axis]
-        total = self.sum(a, axes, keepdims)
-        with self.xp.errstate(divide="ignore", invalid="ignore"):
+        with self.xp.errstate(all="ignore"):
+            total = a.sum(axes, keepdims=keepdims)
             return self.xp.asarray(total / total.dtype.type(items))
 
     def max(self, a, axes, keepdims):

@@ -90,7 +90,7 @@ class Unary:
             return self._nearest(a)
         if a.dtype.kind != "f":
             raise unavailable("round", a.dtype, "an integer has no decimals; use x.float()")
-        power = 10.0 ** max(decimals, -decimals)
+        power = float(f"1e{max(decimals, -decimals)}")
         return self.xp.rint(a * power) / power if decimals > 0 else self.xp.rint(a / power) * power
 
     @quiet

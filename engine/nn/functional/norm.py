@@ -22,6 +22,9 @@ __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_res
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """Batch normalisation of [N, C, ...]; while training the running statistics, if any, are updated in place."""
     expect_bools("batch_norm", training=training)
+    expect_numbers("batch_norm", eps=eps)
+    if eps < 0 or (training and eps == 0):
+        raise ValueError(f"batch_norm: eps must be positive, or 0 when not training, got {eps}")
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("batch_norm: running_mean and running_var are needed when training is False")
@@ -34,10 +37,10 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
 
 def _update(running_mean, running_var, mean, var, items, momentum, name):
     """Move the running statistics, those that are there, towards the mean and the unbiased variance of `items` values."""
-    expect_numbers(name, momentum=momentum)
     found = (("running_mean", running_mean, mean), ("running_var", running_var, var))
     found = [(argument, t, value) for argument, t, value in found if t is not None]
     for argument, t, value in found:
+        expect_numbers(name, momentum=momentum)
         expect_tensors(name, **{argument: t})
         if t.shape != value.shape or t.dtype != value.dtype:
             raise ShapeError(

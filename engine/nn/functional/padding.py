@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.ops import pad as padding
-from engine.ops._op import expect_tensors
+from engine.ops._op import expect_numbers, expect_tensors
 from engine.tensor import Tensor
 
 __all__ = ["pad"]
@@ -19,10 +19,10 @@ def pad(input, pad, mode="constant", value=None):
     expect_tensors("pad", input=input)
     if isinstance(value, Tensor):
         value = value.item()
-    if value is not None and not isinstance(value, (int, float)):
-        raise TypeError(f"pad: value must be a number, got {value!r}")
+    if value is not None:
+        expect_numbers("pad", value=value)
     if mode == "constant":
         return padding.pad(input, pad=pad, value=0.0 if value is None else value)
-    if value:
+    if value and mode in ("reflect", "replicate", "circular"):
         raise RuntimeError(f"pad: mode {mode!r} takes no value, got {value}")
     return padding.pad_edges(input, pad=pad, mode=mode)

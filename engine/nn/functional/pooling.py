@@ -7,6 +7,7 @@ import math
 from engine.geometry import several
 from engine.ops import pool
 from engine.ops._op import expect_tensors
+from engine.ops.activation import relu
 from engine.ops.pool import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -15,6 +16,7 @@ from engine.ops.pool import (
     max_unpool1d,
     max_unpool2d,
 )
+from engine.ops.unary import abs, sign
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d",
@@ -85,4 +87,5 @@ def _lp_pool(axes, x, p, kernel_size, stride, ceil_mode):
     if p == math.inf:
         return largest(x, kernel_size, stride, ceil_mode=ceil_mode)
     elements = math.prod(several(kernel_size, axes, "kernel_size"))
-    return (average(x**p, kernel_size, stride, 0, ceil_mode) * elements) ** (1 / p)
+    sums = average(x**p, kernel_size, stride, 0, ceil_mode) * elements
+    return (sign(sums) * relu(abs(sums))) ** (1 / p)  # the sums, but without a gradient where they are 0
