@@ -169,7 +169,7 @@ def distinct(draw, x=None):
         x.values = (x.values + draw.rng.permutation(x.values.size).reshape(x.values.shape) * 1e-3).astype(
             x.values.dtype
         )
-    elif x.values.dtype.kind in "iu" and x.values.size > 100:
+    elif x.values.size > (100 if x.values.dtype.kind in "iu" else 2):
         x.values = draw.rng.permutation(x.values.size).reshape(x.values.shape).astype("int64")
     elif x.values.dtype.kind in "iu":
         x.values = draw.rng.permutation(x.values.size).reshape(x.values.shape).astype(x.values.dtype)
@@ -189,7 +189,7 @@ def sort(draw, name):
 
 @calls("msort")
 def msort(draw, name):
-    return Call({"input": _ranked(draw)})
+    return Call({"input": distinct(draw)})
 
 
 @calls("topk")
