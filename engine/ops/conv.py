@@ -58,7 +58,7 @@ def _convolution(k, x, w, b, axes, *numbers):
     name = f"conv{axes}d"
     check_floats(name, input=x, weight=w, bias=b)
     geom = Conv2dGeometry.of(x.shape, w.shape, *numbers, axes=axes)
-    _check_bias(name, b, geom.o)
+    check_bias(name, b, geom.o)
     x_shape, w_shape = x.shape, w.shape
     images, filters = shaped(x, geom.x_shape), shaped(w, geom.w_shape)
     y = k.conv2d(images, filters, b, geom)
@@ -74,7 +74,7 @@ def _transposed(k, x, w, b, axes, *numbers):
     name = f"conv_transpose{axes}d"
     check_floats(name, input=x, weight=w, bias=b)
     geom = Conv2dGeometry.of_transposed(x.shape, w.shape, *numbers, axes=axes)
-    _check_bias(name, b, geom.c)
+    check_bias(name, b, geom.c)
     x_shape, w_shape = x.shape, w.shape
     images, filters = shaped(x, geom.y_shape), shaped(w, geom.w_shape)
     y = k.conv2d_dx(images, filters, geom)
@@ -87,7 +87,7 @@ def _transposed(k, x, w, b, axes, *numbers):
     )
 
 
-def _check_bias(name, b, outputs):
+def check_bias(name, b, outputs):
     if b is not None and b.shape != (outputs,):
         raise ShapeError(f"{name} got a bias of shape {b.shape}, expected ({outputs},)")
 

@@ -18,18 +18,9 @@ IN_PLACE = "addmm addmv baddbmm".split()
 def linear(k, input, weight, bias=None):
     """input[..., K] @ weight[O, K].T + bias[O]; with a weight [K], and a bias of one number, [...]."""
     x, w, b = input, weight, bias
-    check_floats("linear", input=x, weight=w, bias=b)
     if w.ndim == 1 and x.ndim and x.shape[-1:] == w.shape and (b is None or not b.ndim):
         return _one_output(k, x, w, b)
-    if w.ndim != 2:
-        raise ShapeError(f"linear expects weights [out_features, in_features] or [in_features], got shape {w.shape}")
-    if not x.ndim or x.shape[-1] != w.shape[1]:
-        raise ShapeError(
-            f"linear got input {x.shape}, but in_features is {w.shape[1]} (last dimension must match)"
-            f"\n  Fix: in_features={x.shape[-1] if x.ndim else 1}"
-        )
-    if b is not None and b.shape != (w.shape[0],):
-        raise ShapeError(f"linear got a bias of shape {b.shape}, expected ({w.shape[0]},)")
+    check_linear(x, w, b)
     rows = math.prod(x.shape[:-1])
     outputs, inputs = (rows, w.shape[0]), (rows, w.shape[1])
     return k.linear(x, w, b), (
@@ -39,8 +30,23 @@ def linear(k, input, weight, bias=None):
     )
 
 
+def check_linear(x, w, b):
+    """Errors unless x[..., K], w[O, K] and b[O] or None fit together."""
+    check_floats("linear", input=x, weight=w, bias=b)
+    if w.ndim != 2:
+        raise ShapeError(f"linear expects weights [out_features, in_features] or [in_features], got shape {w.shape}")
+    if not x.ndim or x.shape[-1] != w.shape[1]:
+        raise ShapeError(
+            f"linear got input {x.shape}, but in_features is {w.shape[1]} (last dimension must match)"
+            f"\n  Fix: in_features={x.shape[-1] if x.ndim else 1}"
+        )
+    if b is not None and b.shape != (w.shape[0],):
+        raise ShapeError(f"linear got a bias of shape {b.shape}, expected ({w.shape[0]},)")
+
+
 def _one_output(k, x, w, b):
     """linear with weights [K]: one number for each row."""
+    check_floats("linear", input=x, weight=w, bias=b)
     lead, rows = x.shape[:-1], (math.prod(x.shape[:-1]), x.shape[-1])
     y = k.linear(x, w.reshape(1, -1), None if b is None else b.reshape(1)).reshape(lead)
     return y, (

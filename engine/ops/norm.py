@@ -32,12 +32,17 @@ def _check(name, x, **per_channel):
             raise ShapeError(f"{name} got {argument} of shape {a.shape} for {x.shape[1]} channels (input {x.shape})")
 
 
+def check_batch(x, **per_channel):
+    """ShapeError for a batch without statistics of its own, or parameters of other sizes."""
+    _check("batch_norm", x, **per_channel)
+    if x.size and x.size // x.shape[1] == 1:
+        raise ShapeError(f"batch_norm: expected more than 1 value per channel when training, got input size {x.shape}")
+
+
 @op
 def batch_norm_train(k, x, w=None, b=None, *, eps=1e-5):
     """Normalised by the batch's own statistics: (y, mean[C], biased var[C])."""
-    _check("batch_norm", x, weight=w, bias=b)
-    if x.size and x.size // x.shape[1] == 1:
-        raise ShapeError(f"batch_norm: expected more than 1 value per channel when training, got input size {x.shape}")
+    check_batch(x, weight=w, bias=b)
     mean, var = k.batch_norm_stats(x)
     invstd = k.invstd(var, eps)
     y = k.batch_norm(x, mean, invstd, w, b)

@@ -11,6 +11,7 @@ import numpy
 from engine.backends.reference.activation import Activation
 from engine.backends.reference.arrays import Arrays
 from engine.backends.reference.convolution import Convolution
+from engine.backends.reference.fused import Fused
 from engine.backends.reference.images import Images
 from engine.backends.reference.indexing import Indexing
 from engine.backends.reference.initial import Initial
@@ -29,6 +30,7 @@ from engine.backends.reference.unary import Unary
 
 
 class Reference(
+    Fused,
     Arrays,
     Indexing,
     Reductions,

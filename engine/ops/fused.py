@@ -1,0 +1,120 @@
+"""Layers in a row as one operation: what nn.Sequential computes in place of them where nobody looks in between.
+
+Pooling is of 2x2 windows with stride 2, batch norm by the batch's own statistics. Results are those of the layers one
+by one within rounding. See nn/fusion.py for when.
+"""
+
+from __future__ import annotations
+
+from engine.geometry import Conv2dGeometry, ShapeError
+from engine.ops._op import check_floats, op
+from engine.ops.conv import check_bias
+from engine.ops.linear import check_linear
+from engine.ops.norm import check_batch
+
+__all__: list[str] = []
+
+
+def _once(f):
+    """f of the last gradient, computed once for all the callables that ask for it."""
+    last = [None, None]
+
+    def asked(g):
+        if last[0] is not g:
+            last[:] = g, f(g)
+        return last[1]
+
+    return asked
+
+
+def _convolution(name, x, w, b, *numbers):
+    check_floats(name, input=x, weight=w, bias=b)
+    if x.ndim != 4:
+        raise ShapeError(f"{name} expects [N, C, H, W], got shape {x.shape}")
+    geom = Conv2dGeometry.of(x.shape, w.shape, *numbers, axes=2)
+    check_bias(name, b, geom.o)
+    return geom
+
+
+def _convolution_gradients(k, x, w, geom, inner):
+    """The gradients of a convolution, `inner` giving that of its own output from that of the fused one."""
+    inner = _once(inner)
+    return (
+        lambda g: k.conv2d_dx(inner(g), w, geom),
+        lambda g: k.conv2d_dw(inner(g), x, geom),
+        lambda g: k.channel_sum(inner(g)),
+    )
+
+
+@op
+def conv2d_relu(k, x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
+    """relu(conv2d)."""
+    geom = _convolution("conv2d", x, w, b, stride, padding, dilation, groups)
+    y = k.conv2d_relu(x, w, b, geom)
+    return y, _convolution_gradients(k, x, w, geom, lambda g: k.relu_dx(g, y))
+
+
+@op
+def conv2d_relu_pool(k, x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
+    """max_pool2d(relu(conv2d), 2)."""
+    geom = _convolution("conv2d", x, w, b, stride, padding, dilation, groups)
+    if min(geom.oh, geom.ow) < 2:
+        raise ShapeError(f"max_pool2d: an input of shape {geom.y_shape} is smaller than the window of 2x2")
+    y, taps = k.conv2d_relu_pool(x, w, b, geom)
+    return y, _convolution_gradients(k, x, w, geom, lambda g: k.relu_max_pool2d_dx(g, taps, geom.y_shape))
+
+
+@op
+def linear_relu(k, x, w, b=None):
+    """relu(linear) of x[N, K] and w[O, K]."""
+    check_linear(x, w, b)
+    if x.ndim != 2:
+        raise ShapeError(f"linear_relu expects [N, K], got shape {x.shape}")
+    y = k.linear_relu(x, w, b)
+    inner = _once(lambda g: k.relu_dx(g, y))
+    return y, (
+        lambda g: k.matmul(inner(g), w),
+        lambda g: k.matmul(inner(g).T, x),
+        lambda g: k.column_sum(inner(g)),
+    )
+
+
+@op
+def batch_norm_relu(k, x, w=None, b=None, *, eps=1e-5):
+    """(relu(batch_norm), mean[C], biased var[C])."""
+    mean, var, invstd = _statistics(k, x, w, b, eps)
+    y = k.batch_norm_relu(x, mean, invstd, w, b)
+    return (y, mean, var), lambda gs: k.batch_norm_relu_dx(gs[0], x, mean, invstd, w, b)
+
+
+@op
+def batch_norm_add_relu(k, x, residual, w=None, b=None, *, eps=1e-5):
+    """(relu(batch_norm(x) + residual), mean[C], biased var[C])."""
+    mean, var, invstd = _statistics(k, x, w, b, eps, residual=residual)
+    if residual.shape != x.shape:
+        raise ShapeError(f"batch_norm_add_relu: shapes {x.shape} and {residual.shape} of what is added differ")
+    y = k.batch_norm_add_relu(x, mean, invstd, w, b, residual)
+
+    def all_gradients(gs):
+        dx, dw, db, dresidual = k.batch_norm_add_relu_dx(gs[0], y, x, mean, invstd, w)
+        return dx, dresidual, dw, db
+
+    return (y, mean, var), all_gradients
+
+
+@op
+def batch_norm_relu_pool(k, x, w=None, b=None, *, eps=1e-5):
+    """(max_pool2d(relu(batch_norm), 2), mean[C], biased var[C]) of x[N, C, H, W]."""
+    if x.ndim != 4 or min(x.shape[2:]) < 2:
+        raise ShapeError(f"max_pool2d: an input of shape {x.shape} is smaller than the window of 2x2")
+    mean, var, invstd = _statistics(k, x, w, b, eps)
+    y, taps = k.batch_norm_relu_pool(x, mean, invstd, w, b)
+    return (y, mean, var), lambda gs: k.batch_norm_relu_pool_dx(gs[0], taps, x, mean, invstd, w)
+
+
+def _statistics(k, x, w, b, eps, **others):
+    """mean, biased variance and 1 / sqrt(variance + eps) of each channel."""
+    check_batch(x, weight=w, bias=b)
+    check_floats("batch_norm", input=x, **others)
+    mean, var = k.batch_norm_stats(x)
+    return mean, var, k.invstd(var, eps)
