@@ -28,11 +28,6 @@ cdef extern from "kernels.h" nogil:
         void (*gemm_tile)(int64_t rows, int64_t cols, int64_t k, const float *a, const float *b, int64_t ldb,
                           float *c, int64_t ldc, const float *row_bias, const float *col_bias,
                           int accumulate) noexcept nogil
-        void (*direct_tile)(int64_t rows, int64_t cols, int64_t k, const float *a, const float *image,
-                            const int64_t *offsets, float *c, int64_t ldc, const float *row_bias, int64_t y, int64_t x,
-                            int64_t width, int64_t ow) noexcept nogil
-        void (*across_tile)(int64_t rows, int64_t cols, int64_t k, const float *image, const int64_t *offsets,
-                            const float *w, float *c, int64_t ldc, const float *bias) noexcept nogil
         void (*gemm_dot)(int64_t rows, int64_t cols, int64_t k, const float *a, int64_t lda, const float *b,
                          int64_t ldb, float *c, int64_t c_row, int64_t c_col, const float *row_bias,
                          const float *col_bias, int accumulate) noexcept nogil
@@ -41,6 +36,12 @@ cdef extern from "kernels.h" nogil:
                          const float *col_bias, int accumulate) noexcept nogil
         void (*sum_columns)(const float *g, int64_t rows, int64_t cols, int64_t ld, float *sums) noexcept nogil
         double (*sum_run)(const float *x, int64_t n) noexcept nogil
+        # direct.c
+        void (*direct_tile)(int64_t rows, int64_t cols, int64_t k, const float *a, const float *image,
+                            const int64_t *offsets, float *c, int64_t ldc, const float *row_bias, int64_t y, int64_t x,
+                            int64_t width, int64_t ow) noexcept nogil
+        void (*across_tile)(int64_t rows, int64_t cols, int64_t k, const float *image, const int64_t *offsets,
+                            const float *w, float *c, int64_t ldc, const float *bias) noexcept nogil
         # pack.c
         void (*pack_rows)(float *panel, int width, const float *src, int64_t ld, int64_t count,
                           int64_t k) noexcept nogil

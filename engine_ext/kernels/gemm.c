@@ -1,10 +1,8 @@
-/* The register tile that matrix products and convolutions share, and dot products for matrices of few rows.
+/* The register tile that matrix products and packed convolutions share, and dot products for matrices of few rows.
  *
  * c[rows, cols] = (c +) a[k, rows] * b[k, cols] + bias. Panels of a are packed [k][MR]; those of b [k][NR], or rows of a
  * matrix ldb apart. The accumulators must stay in registers: every trip count inside is a constant after inlining.
  */
-
-#define LONGEST_SUM 384
 
 /* The columns that no whole vector covers: from a buffer [rows][NR] to c. */
 static __attribute__((noinline)) void store_edge(int64_t rows, int64_t cols, const float *edge, float *c, int64_t ldc,
@@ -17,118 +15,41 @@ static __attribute__((noinline)) void store_edge(int64_t rows, int64_t cols, con
         }
 }
 
-/* A run of n floats, exactly, by two overlapping vectors where it can. */
-INLINE void copy_run(float *d, const float *s, int64_t n)
-{
-    if (n >= LANES) {
-        for (int64_t i = 0; i + LANES < n; i += LANES) store(d + i, load(s + i));
-        store(d + n - LANES, load(s + n - LANES));
-    } else if (n >= 8) {
-        octet first = *(const octet *)s, last = *(const octet *)(s + n - 8);
-        *(octet *)d = first;
-        *(octet *)(d + n - 8) = last;
-    } else if (n >= 4) {
-        quad first = *(const quad *)s, last = *(const quad *)(s + n - 4);
-        *(quad *)d = first;
-        *(quad *)(d + n - 4) = last;
-    } else
-        for (int64_t i = 0; i < n; i++) d[i] = s[i];
-}
-
-/* Where the columns of a direct tile belong: they are `cols` pixels from (y, x) on of an image `width` wide, of which
- * the first `ow` of each row are the output's. */
-typedef struct Runs {
-    int64_t cols, y, x, width, ow;
-} Runs;
-
-/* The pixels that belong to the output, from a buffer [rows][NR] to planes c[rows][ldc]. */
-static __attribute__((noinline)) void store_runs(int64_t rows, const float *edge, float *c, int64_t ldc, const Runs *runs)
-{
-    int64_t y = runs->y, x = runs->x;
-    for (int64_t j = 0; j < runs->cols; j += runs->width - x, x = 0, y++) {
-        int64_t n = runs->ow - x < runs->cols - j ? runs->ow - x : runs->cols - j;
-        for (int64_t r = 0; r < (n > 0 ? rows : 0); r++) copy_run(c + r * ldc + y * runs->ow + x, edge + r * NR + j, n);
-    }
-}
-
-/* A tile of pixels by outputs, from a buffer [rows][NR] to planes: c[j * ldc + r]. */
-static __attribute__((noinline)) void store_columns(int64_t rows, int64_t cols, const float *edge, float *c, int64_t ldc,
-                                                    const float *bias)
-{
-    for (int64_t j = 0; j < cols; j += LANES) {
-        vec m[LANES];
-        int64_t n = cols - j < LANES ? cols - j : LANES;
-#pragma GCC unroll 16
-        for (int r = 0; r < LANES; r++) m[r] = r < rows ? load(edge + r * NR + j) : (vec){0};
-        transpose(m);
-        float columns[LANES * LANES];
-#pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++) store(columns + i * LANES, m[i]);
-        for (int64_t i = 0; i < n; i++) {
-            if (bias) store(columns + i * LANES, load(columns + i * LANES) + splat(bias[j + i]));
-            copy_run(c + (j + i) * ldc, columns + i * LANES, rows);
-        }
-    }
-}
-
 INLINE void tile(
     const int rows, const int vectors, int64_t cols, int64_t k,
     const float *a,         /* IN [k][MR], rows of them used */
-    const int64_t *a_offsets,   /* IN [k] or NULL: row p of a is a_offsets[p] floats on, not p * MR */
     const float *b,         /* IN [k][ldb], vectors * LANES of them read */
-    const int64_t *b_offsets,   /* IN [k] or NULL: row p of b is b_offsets[p] floats on, not p * ldb */
     int64_t ldb,
     float *c,               /* OUT [rows][ldc], cols of them; IN too when accumulating */
     int64_t ldc,
     const float *row_bias,  /* IN [rows] or NULL */
     const float *col_bias,  /* IN [cols] or NULL */
-    int accumulate,
-    const Runs *runs)       /* with b_offsets: where the columns go */
+    int accumulate)
 {
-    const int gathers = a_offsets || b_offsets;
     vec acc[MR][NV];
-    float edge[MR * NR];    /* of tiles that are not stored as they are */
-    int64_t done = 0;
-    do {    /* packed panels are short; longer sums are added up from parts, which keeps their rounding errors small */
-        int64_t steps = gathers && k - done > LONGEST_SUM ? LONGEST_SUM : k - done;
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        __builtin_prefetch(c + r * ldc, 1);
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) acc[r][v] = (vec){0};
+    }
+    for (int64_t p = 0; p < k; p++, a += MR, b += ldb) {
+        vec across[NV];
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) across[v] = load(b + v * LANES);
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
-            if (!a_offsets) __builtin_prefetch(c + r * ldc, 1);
+            vec down = splat(a[r]);
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) acc[r][v] = (vec){0};
+            for (int v = 0; v < vectors; v++) acc[r][v] += down * across[v];
         }
-        for (int64_t p = 0; p < steps; p++) {
-            vec across[NV];
-            const float *left = a_offsets ? a + *a_offsets++ : a, *row = b_offsets ? b + *b_offsets++ : b;
-#pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) across[v] = load(row + v * LANES);
+    }
+    if (row_bias)
 #pragma GCC unroll 16
-            for (int r = 0; r < rows; r++) {
-                vec down = splat(left[r]);
+        for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++) acc[r][v] += down * across[v];
-            }
-            if (!a_offsets) a += MR;
-            if (!b_offsets) b += ldb;
-        }
-        if (done)
-#pragma GCC unroll 16
-            for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++) acc[r][v] += load(edge + r * NR + v * LANES);
-        else if (row_bias)
-#pragma GCC unroll 16
-            for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++) acc[r][v] += splat(row_bias[r]);
-        if (gathers || cols != vectors * LANES)
-#pragma GCC unroll 16
-            for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++) store(edge + r * NR + v * LANES, acc[r][v]);
-        done += steps;
-    } while (gathers && done < k);
-    if (!gathers && cols == vectors * LANES) {
+            for (int v = 0; v < vectors; v++) acc[r][v] += splat(row_bias[r]);
+    if (cols == vectors * LANES) {
         if (col_bias)
 #pragma GCC unroll 16
             for (int r = 0; r < rows; r++)
@@ -145,35 +66,25 @@ INLINE void tile(
             for (int v = 0; v < vectors; v++) store(c + r * ldc + v * LANES, acc[r][v]);
         return;
     }
-    if (a_offsets) store_columns(rows, cols, edge, c, ldc, col_bias);
-    else if (b_offsets) store_runs(rows, edge, c, ldc, runs);
-    else store_edge(rows, cols, edge, c, ldc, col_bias, accumulate);
+    float edge[MR * NR];
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) store(edge + r * NR + v * LANES, acc[r][v]);
+    store_edge(rows, cols, edge, c, ldc, col_bias, accumulate);
 }
 
 #define TILE_ARGUMENTS int64_t cols, int64_t k, const float *a, const float *b, int64_t ldb, float *c, int64_t ldc, \
     const float *row_bias, const float *col_bias, int accumulate
-#define DIRECT_ARGUMENTS int64_t k, const float *a, const float *b, const int64_t *offsets, float *c, int64_t ldc, \
-    const float *row_bias, const Runs *runs
-#define ACROSS_ARGUMENTS int64_t cols, int64_t k, const float *a, const int64_t *offsets, const float *b, float *c, \
-    int64_t ldc, const float *col_bias
-
 #define TILE(rows, vectors) \
     static void tile_##rows##_##vectors(TILE_ARGUMENTS) \
-    { tile(rows, vectors, cols, k, a, NULL, b, NULL, ldb, c, ldc, row_bias, col_bias, accumulate, NULL); } \
-    static void direct_##rows##_##vectors(DIRECT_ARGUMENTS) \
-    { tile(rows, vectors, 0, k, a, NULL, b, offsets, 0, c, ldc, row_bias, NULL, 0, runs); } \
-    static void across_##rows##_##vectors(ACROSS_ARGUMENTS) \
-    { tile(rows, vectors, cols, k, a, offsets, b, NULL, NR, c, ldc, NULL, col_bias, 0, NULL); }
+    { tile(rows, vectors, cols, k, a, b, ldb, c, ldc, row_bias, col_bias, accumulate); }
 #if NV == 3
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
 #define TILE_NAMES(rows) {tile_##rows##_1, tile_##rows##_2, tile_##rows##_3},
-#define DIRECT_NAMES(rows) {direct_##rows##_1, direct_##rows##_2, direct_##rows##_3},
-#define ACROSS_NAMES(rows) {across_##rows##_1, across_##rows##_2, across_##rows##_3},
 #else
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2)
 #define TILE_NAMES(rows) {tile_##rows##_1, tile_##rows##_2},
-#define DIRECT_NAMES(rows) {direct_##rows##_1, direct_##rows##_2},
-#define ACROSS_NAMES(rows) {across_##rows##_1, across_##rows##_2},
 #endif
 #if MR == 14
 #define EACH_ROWS(F) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14)
@@ -187,43 +98,12 @@ INLINE void tile(
 
 EACH_ROWS(TILES)
 static void (*const tiles[MR][NV])(TILE_ARGUMENTS) = {EACH_ROWS(TILE_NAMES)};
-static void (*const directs[MR][NV])(DIRECT_ARGUMENTS) = {EACH_ROWS(DIRECT_NAMES)};
-static void (*const acrosses[MR][NV])(ACROSS_ARGUMENTS) = {EACH_ROWS(ACROSS_NAMES)};
 
 /* One tile of 1..MR rows and 1..NR columns: computes those rows only, and as many vectors as the columns need. */
 static void gemm_tile(int64_t rows, int64_t cols, int64_t k, const float *a, const float *b, int64_t ldb,
                       float *c, int64_t ldc, const float *row_bias, const float *col_bias, int accumulate)
 {
     tiles[rows - 1][(cols - 1) / LANES](cols, k, a, b, ldb, c, ldc, row_bias, col_bias, accumulate);
-}
-
-/* A tile of a convolution with stride 1 whose patches are not packed but read from the image: tap p of every pixel is
- * offsets[p] floats on. Columns are `cols` pixels from (y, x) on, counted over whole image rows of `width`; those beyond
- * the output's `ow` columns are computed and dropped. */
-static void direct_tile(
-    int64_t rows, int64_t cols, int64_t k,
-    const float *a,         /* IN [k][MR] */
-    const float *image,     /* IN, at pixel (y, x); up to LANES - 1 floats more than cols are read */
-    const int64_t *offsets, /* IN [k] */
-    float *c, int64_t ldc,  /* OUT [rows][ldc], planes of the output */
-    const float *row_bias,
-    int64_t y, int64_t x, int64_t width, int64_t ow)
-{
-    Runs runs = {cols, y, x, width, ow};
-    directs[rows - 1][(cols - 1) / LANES](k, a, image, offsets, c, ldc, row_bias, &runs);
-}
-
-/* A tile of a convolution whose rows are 1..MR neighbouring pixels, read from the image, and whose columns are 1..NR
- * outputs: no pixel is computed in vain, but the tile is transposed on its way out. Horizontal stride 1. */
-static void across_tile(
-    int64_t rows, int64_t cols, int64_t k,
-    const float *image,     /* IN, at the first pixel */
-    const int64_t *offsets, /* IN [k], from a pixel to its taps */
-    const float *w,         /* IN [k][NR] */
-    float *c, int64_t ldc,  /* OUT, output j of pixel r at c[j * ldc + r] */
-    const float *bias)      /* IN [cols] or NULL */
-{
-    acrosses[rows - 1][(cols - 1) / LANES](cols, k, image, offsets, w, c, ldc, bias);
 }
 
 /* c[r, j] = sum_p a[r, p] * b[j, p] + bias for 1..FEW rows of a and DOTS rows of b, all contiguous along p. */

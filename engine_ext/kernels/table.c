@@ -3,6 +3,7 @@
 #include "vec.h"
 
 #include "gemm.c"
+#include "direct.c"
 #include "pack.c"
 #include "window.c"
 #include "unfold.c"
