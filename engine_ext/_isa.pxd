@@ -16,6 +16,9 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct Conv2d:
         int64_t n, c, h, w, o, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, uh, uw, oh, ow
 
+    ctypedef struct Tiles:
+        int64_t row, rows, col, cols
+
     int64_t staged_height(const Conv2d *q)
     int64_t staged_width(const Conv2d *q)
 
@@ -65,6 +68,11 @@ cdef extern from "kernels.h" nogil:
         # unfold.c
         void (*unfold_plane)(const Conv2d *q, const float *x, float *rows) noexcept nogil
         void (*fold_plane)(const Conv2d *q, const float *rows, float *x) noexcept nogil
+        # winograd.c
+        void (*winograd4_input)(const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage,
+                                float *v, int64_t step) noexcept nogil
+        void (*winograd2_input)(const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage,
+                                float *v, int64_t step) noexcept nogil
         # machine.c
         double (*fma_chains)(int64_t rounds) noexcept nogil
         void (*stream_read)(const float *x, int64_t n, float *sum) noexcept nogil

@@ -29,6 +29,11 @@ typedef struct Conv2d {
     int64_t n, c, h, w, o, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, uh, uw, oh, ow;
 } Conv2d;
 
+/* A rectangle of Winograd's tiles of an image, counted in tiles. */
+typedef struct Tiles {
+    int64_t row, rows, col, cols;
+} Tiles;
+
 /* Height and width of an image with its padding, and with zeros between the rows and columns of an upsampled one. */
 static inline int64_t staged_height(const Conv2d *q) { return (q->h - 1) * q->uh + 1 + q->pt + q->pb; }
 static inline int64_t staged_width(const Conv2d *q) { return (q->w - 1) * q->uw + 1 + q->pl + q->pr; }

@@ -7,6 +7,7 @@
 #include "pack.c"
 #include "window.c"
 #include "unfold.c"
+#include "winograd.c"
 #include "machine.c"
 #include "pointwise.c"
 #include "pool.c"

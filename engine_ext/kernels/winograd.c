@@ -1,0 +1,170 @@
+/* Winograd's convolution: F(4x4, 3x3) and F(2x2, 3x3), products of points of tiles instead of sums over taps.
+ *
+ * A tile of m x m outputs needs (m + 2) x (m + 2) inputs; both, and the weights, are transformed to as many positions,
+ * where channels are summed by products. Points 0, +-5/8, +-3/2 and infinity: exact in binary, as cheap as 0, +-1, +-2 and
+ * 2 to 4 times more accurate. Images stay NCHW outside; here vectors hold channels, so pixels are transposed on the way in
+ * and out, through a stage [row][column][LANES].
+ */
+
+#define NEAR (5.0f / 8)
+#define FAR (3.0f / 2)
+#define NEAR2 (NEAR * NEAR)
+#define FAR2 (FAR * FAR)
+
+/* --- pixels of planes to vectors of channels */
+
+/* n neighbouring pixels of up to LANES planes, `plane` floats apart, to vectors in rows of `width`, `skip` floats between
+ * the rows. Lanes from `channels` on are 0. */
+static void stage_run(const float *x, int64_t plane, int64_t channels, int64_t n, float *stage, int64_t width, int64_t skip)
+{
+    int64_t column = 0;
+    for (int64_t i = 0; i < n; i += LANES, x += LANES) {
+        vec m[LANES];
+        int64_t count = n - i < LANES ? n - i : LANES;
+        if (count == LANES && channels == LANES)
+#pragma GCC unroll 16
+            for (int c = 0; c < LANES; c++) m[c] = load(x + c * plane);
+        else
+#pragma GCC unroll 16
+            for (int c = 0; c < LANES; c++) m[c] = c < channels ? load_first(x + c * plane, count) : (vec){0};
+        transpose(m);
+#pragma GCC unroll 16
+        for (int p = 0; p < LANES; p++) {
+            if (p >= count) break;
+            store(stage, m[p]);
+            int wraps = ++column == width;
+            stage += wraps ? LANES + skip : LANES;
+            column = wraps ? 0 : column;
+        }
+    }
+}
+
+/* Zeros into n vectors. */
+INLINE void clear(float *stage, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) store(stage + i * LANES, (vec){0});
+}
+
+/* The pixels under some tiles to a stage [rows][columns][LANES]; zeros where the image ends. */
+INLINE void stage_tiles(const int m, const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage)
+{
+    int64_t height = t->rows * m + 2, width = t->cols * m + 2, plane = q->h * q->w;
+    int64_t top = t->row * m - q->pt, left = t->col * m - q->pl;    /* the stage's corner in the image */
+    int64_t y0 = top < 0 ? -top : 0, y1 = q->h - top < height ? q->h - top : height;
+    int64_t x0 = left < 0 ? -left : 0, x1 = q->w - left < width ? q->w - left : width;
+    if (y0 >= y1 || x0 >= x1) {
+        clear(stage, height * width);
+        return;
+    }
+    clear(stage, y0 * width);
+    clear(stage + y1 * width * LANES, (height - y1) * width);
+    for (int64_t y = y0; y < y1; y++) {
+        clear(stage + y * width * LANES, x0);
+        clear(stage + (y * width + x1) * LANES, width - x1);
+    }
+    x += (top + y0) * q->w + left + x0;
+    stage += (y0 * width + x0) * LANES;
+    if (x1 - x0 == q->w) {      /* whole rows are one run */
+        stage_run(x, plane, channels, (y1 - y0) * q->w, stage, q->w, (width - q->w) * LANES);
+        return;
+    }
+    for (int64_t y = y0; y < y1; y++, x += q->w, stage += width * LANES)
+        stage_run(x, plane, channels, x1 - x0, stage, x1 - x0, 0);
+}
+
+/* --- inputs: B^T d B */
+
+/* One row of six points to six positions, `step` floats apart. */
+INLINE void input_line4(const vec d[6], float *v, int64_t step)
+{
+    store(v, d[4] - (NEAR2 + FAR2) * d[2] + NEAR2 * FAR2 * d[0]);
+    vec even = d[4] - FAR2 * d[2], odd = NEAR * (d[3] - FAR2 * d[1]);
+    store(v + step, even + odd);
+    store(v + 2 * step, even - odd);
+    even = d[4] - NEAR2 * d[2], odd = FAR * (d[3] - NEAR2 * d[1]);
+    store(v + 3 * step, even + odd);
+    store(v + 4 * step, even - odd);
+    store(v + 5 * step, d[5] - (NEAR2 + FAR2) * d[3] + NEAR2 * FAR2 * d[1]);
+}
+
+/* Rows of positions as they come from the columns: those of 0 and infinity alone, those of +-p in pairs. */
+INLINE void input_tile4(const float *d, int64_t row, float *v, int64_t step)
+{
+#define D(i, j) load(d + (i) * row + (j) * LANES)
+    vec a[6], b[6];
+#pragma GCC unroll 2
+    for (int end = 0; end < 2; end++) {
+#pragma GCC unroll 6
+        for (int j = 0; j < 6; j++)
+            a[j] = D(end + 4, j) - (NEAR2 + FAR2) * D(end + 2, j) + NEAR2 * FAR2 * D(end, j);
+        input_line4(a, v + end * 30 * step, step);
+    }
+#pragma GCC unroll 2
+    for (int far = 0; far < 2; far++) {
+        const float point = far ? FAR : NEAR, other2 = far ? NEAR2 : FAR2;
+#pragma GCC unroll 6
+        for (int j = 0; j < 6; j++) {
+            vec even = D(4, j) - other2 * D(2, j), odd = point * (D(3, j) - other2 * D(1, j));
+            a[j] = even + odd;
+            b[j] = even - odd;
+        }
+        input_line4(a, v + (6 + 12 * far) * step, step);
+        input_line4(b, v + (12 + 12 * far) * step, step);
+    }
+#undef D
+}
+
+INLINE void input_line2(const vec d[4], float *v, int64_t step)
+{
+    store(v, d[0] - d[2]);
+    store(v + step, d[1] + d[2]);
+    store(v + 2 * step, d[2] - d[1]);
+    store(v + 3 * step, d[1] - d[3]);
+}
+
+INLINE void input_tile2(const float *d, int64_t row, float *v, int64_t step)
+{
+#define D(i, j) load(d + (i) * row + (j) * LANES)
+    vec a[4][4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        a[0][j] = D(0, j) - D(2, j);
+        a[1][j] = D(1, j) + D(2, j);
+        a[2][j] = D(2, j) - D(1, j);
+        a[3][j] = D(1, j) - D(3, j);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) input_line2(a[i], v + 4 * i * step, step);
+#undef D
+}
+
+INLINE void input(const int m, const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage, float *v,
+                  int64_t step)
+{
+    stage_tiles(m, q, x, channels, t, stage);
+    int64_t row = (t->cols * m + 2) * LANES;
+    for (int64_t i = 0; i < t->rows; i++)
+        for (int64_t j = 0; j < t->cols; j++, v += LANES)
+            if (m == 4) input_tile4(stage + i * 4 * row + j * 4 * LANES, row, v, step);
+            else input_tile2(stage + i * 2 * row + j * 2 * LANES, row, v, step);
+}
+
+/* Transforms the inputs of a rectangle of tiles of one image, up to LANES channels of it. A tile of m x m outputs has
+ * (m + 2)^2 positions. Whatever the padding: inputs beyond the image are 0. */
+static void winograd4_input(
+    const Conv2d *q,        /* h, w, pt and pl count */
+    const float *x,         /* IN, the first of `channels` planes */
+    int64_t channels,       /* 1 .. LANES; lanes beyond become 0 */
+    const Tiles *t,
+    float *stage,           /* scratch [t->rows * 4 + 2][t->cols * 4 + 2][LANES] */
+    float *v,               /* OUT [position 6 * i + j][t->rows][t->cols][LANES] */
+    int64_t step)           /* floats between positions: an odd number of lines, or they share sets of the cache */
+{
+    input(4, q, x, channels, t, stage, v, step);
+}
+
+static void winograd2_input(const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage, float *v,
+                            int64_t step)
+{
+    input(2, q, x, channels, t, stage, v, step);
+}
