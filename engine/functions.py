@@ -29,7 +29,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
     Python floats become float32, integers int64; arrays keep their dtype.
     """
     if isinstance(data, Tensor):
-        data = data.detach().cpu().numpy()
+        data = data._k.to_numpy(data._array)
     elif isinstance(data, (list, tuple)) and any(isinstance(d, Tensor) for d in data):
         data = [d.tolist() if isinstance(d, Tensor) else d for d in data]
     k = backends.for_device(device)
@@ -57,7 +57,9 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
 
 def from_numpy(array):
     """A Tensor over the array's own memory: a change of one is a change of the other."""
-    return wrap(backends.shared_array(array), backends.for_device("cpu"))
+    out = wrap(backends.shared_array(array), backends.for_device("cpu"))
+    out._version.shared = True
+    return out
 
 
 def to(x, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):

@@ -34,12 +34,17 @@ mode = Mode()
 
 
 class Version:
-    """When, by which operation and on which buffer a tensor was last modified in place; views share it."""
+    """When, by which operation and on which buffer a tensor was last modified in place; views share it.
+
+    shared: others hold this memory too (NumPy, DLPack, ctypes) and may write to it unnoticed. Nothing computed from such
+    values may be kept in the belief that they are still the same.
+    """
 
     time = 0
     op = ""
     owner = None
     views: tuple | list = ()  # weak references to the views
+    shared = False
 
 
 class _LastInPlace:

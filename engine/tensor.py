@@ -60,7 +60,7 @@ class Tensor:
 
     @data.setter
     def data(self, value):
-        self._array = value._array
+        self._array, self._version = value._array, value._version
 
     def size(self, dim=None):
         if isinstance(dim, bool):
@@ -236,6 +236,7 @@ class Tensor:
         """The array itself: the same memory, no copy. RuntimeError when the tensor requires a gradient."""
         if self._node is not None:
             raise RuntimeError("can't call numpy() on a Tensor that requires grad. Use tensor.detach().numpy() instead")
+        self._version.shared = True
         return self._k.to_numpy(self._array)
 
     def __array__(self, dtype=None, copy=None):

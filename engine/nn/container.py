@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from operator import index as integer
 
-from engine.nn import errors
+from engine.nn import errors, fusion
 from engine.nn.module import Module
 from engine.nn.parameter import Parameter
 
@@ -82,7 +82,12 @@ class _Numbered(Module):
 
 
 class Sequential(_Numbered):
-    """Modules called one after the other: Sequential(a, b, ...) or Sequential(OrderedDict(name=module, ...))."""
+    """Modules called one after the other: Sequential(a, b, ...) or Sequential(OrderedDict(name=module, ...)).
+
+    Convolution, batch norm, ReLU and 2x2 max pooling in a row, and Linear and ReLU, are computed as one: see nn/fusion.py.
+    """
+
+    _planned: list | None = None  # the modules for which _steps was made
 
     def __init__(self, *modules):
         super().__init__()
@@ -91,8 +96,12 @@ class Sequential(_Numbered):
             self.add_module(str(name), module)
 
     def forward(self, x):
-        for module in self._modules.values():
-            x = module(x)
+        modules = list(self._modules.values())
+        if self._planned != modules:
+            object.__setattr__(self, "_planned", modules)
+            object.__setattr__(self, "_steps", fusion.steps(modules))
+        for step in self._steps:
+            x = step(x)
         return x
 
     def __getitem__(self, i):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 
+OF_LAYERS = (TypeError, IndexError, ValueError, RuntimeError, AttributeError)  # those that are told which layer it was
 FIX = "\n  Fix: "  # what separates a message from its advice
 
 

@@ -15,6 +15,9 @@ class Hooks:
         for kind in KINDS:
             setattr(self, kind, {})
 
+    def __bool__(self):
+        return any(getattr(self, kind) for kind in KINDS)
+
     def add(self, kind, hook, prepend=False, with_kwargs=False, always_call=False):
         """A handle whose `remove()` takes the hook off again; `prepend` puts it before the others."""
         table = getattr(self, kind)

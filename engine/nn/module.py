@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 
-from engine.geometry import ShapeError
 from engine.nn import errors, hooks
 from engine.nn.hooks import Hooks
 from engine.nn.html import tree
@@ -126,7 +125,7 @@ class Module:
     def __call__(self, *args, **kwargs):
         try:
             y = self.forward(*args, **kwargs) if self._hooks is None else hooks.call(self, args, kwargs)
-        except (ShapeError, TypeError, IndexError, ValueError, RuntimeError, AttributeError) as error:
+        except errors.OF_LAYERS as error:
             errors.name_layer(self, error, args)
             raise
         if type(y) is Tensor:

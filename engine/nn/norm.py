@@ -90,14 +90,18 @@ class _BatchNorm(_WithStatistics):
     def forward(self, x):
         if not self._fits(x):
             raise ShapeError(self._wrong_channels(x))
+        mean, var, training, momentum = self.statistics()
+        return F.batch_norm(x, mean, var, self.weight, self.bias, training, momentum, self.eps)
+
+    def statistics(self):
+        """For the next batch, which is counted: running mean and variance, whether to use its own, and the momentum."""
         momentum, tracked = self.momentum, self.training and self.track_running_stats
         if tracked:
             self.num_batches_tracked.fill_(self.num_batches_tracked.item() + 1)
             if momentum is None:
                 momentum = 1.0 / self.num_batches_tracked.item()
         mean, var = (self.running_mean, self.running_var) if tracked or not self.training else (None, None)
-        training = self.training or mean is var is None
-        return F.batch_norm(x, mean, var, self.weight, self.bias, training, momentum, self.eps)
+        return mean, var, self.training or mean is var is None, momentum
 
 
 class BatchNorm1d(_BatchNorm):

@@ -1,7 +1,8 @@
 """Rows of the fused operations: the edges of the pooling windows, of vectors and of tiles."""
 
-from rows.convolution import CONVOLUTIONS, conv
 from samples import Row, S
+
+from rows.convolution import CONVOLUTIONS, conv
 
 POOLED = [c for c in CONVOLUTIONS if c.arrays[0][2] > 5] + [
     conv(2, 16, 9, 11, 17, 3, padding=1),

@@ -29,9 +29,15 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         if running_mean is None or running_var is None:
             raise RuntimeError("batch_norm: running_mean and running_var are needed when training is False")
         return norm.batch_norm_eval(input, running_mean, running_var, weight, bias, eps=eps)
-    y, mean, var = norm.batch_norm_train(input, weight, bias, eps=eps)
-    if input.numel():
-        _update(running_mean, running_var, mean, var, input.numel() // input.shape[1], momentum, "batch_norm")
+    return by_batch(norm.batch_norm_train, (input, weight, bias), running_mean, running_var, momentum, eps)
+
+
+def by_batch(op, inputs, running_mean, running_var, momentum, eps):
+    """`op` of `inputs`, which normalises the first of them by its own statistics, and the running ones moved towards these."""
+    y, mean, var = op(*inputs, eps=eps)
+    x = inputs[0]
+    if x.numel():
+        _update(running_mean, running_var, mean, var, x.numel() // x.shape[1], momentum, "batch_norm")
     return y
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine import nn
 from engine.nn import functional as F
+from engine.nn.fusion import conv_bn_relu
 from engine.vision.models.resnet import conv3x3, initialize
 
 
@@ -29,6 +30,7 @@ class Block(nn.Module):
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = conv3x3(outputs, outputs)
         self.bn2 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
         self.shortcut: nn.Module = nn.Sequential()
         if stride != 1 or inputs != outputs:
             self.shortcut = (
@@ -38,8 +40,8 @@ class Block(nn.Module):
             )
 
     def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+        y = conv_bn_relu(x, self.conv1, self.bn1, self.relu)
+        return conv_bn_relu(y, self.conv2, self.bn2, self.relu, self.shortcut(x))
 
 
 class CifarResNet(nn.Module):
@@ -54,6 +56,7 @@ class CifarResNet(nn.Module):
             raise ValueError(f"option must be 'A' (zero padding) or 'B' (1x1 convolution), got {option!r}")
         self.conv1 = conv3x3(3, width)
         self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
         stages, inputs = [], width
         for stage in range(3):
             outputs = width << stage
@@ -72,7 +75,7 @@ class CifarResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
+        x = conv_bn_relu(x, self.conv1, self.bn1, self.relu)
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.linear(F.adaptive_avg_pool2d(x, 1).flatten(1))
 

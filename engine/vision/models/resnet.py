@@ -6,6 +6,7 @@ Parameters have torchvision's names, shapes and order, so that its published wei
 from __future__ import annotations
 
 from engine import nn
+from engine.nn.fusion import conv_bn_relu
 
 
 def conv3x3(inputs, outputs, stride=1):
@@ -29,8 +30,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x):
         shortcut = x if self.downsample is None else self.downsample(x)
-        y = self.relu(self.bn1(self.conv1(x)))
-        return self.relu(self.bn2(self.conv2(y)) + shortcut)
+        y = conv_bn_relu(x, self.conv1, self.bn1, self.relu)
+        return conv_bn_relu(y, self.conv2, self.bn2, self.relu, shortcut)
 
 
 class Bottleneck(nn.Module):
@@ -52,9 +53,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         shortcut = x if self.downsample is None else self.downsample(x)
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.relu(self.bn2(self.conv2(y)))
-        return self.relu(self.bn3(self.conv3(y)) + shortcut)
+        y = conv_bn_relu(x, self.conv1, self.bn1, self.relu)
+        y = conv_bn_relu(y, self.conv2, self.bn2, self.relu)
+        return conv_bn_relu(y, self.conv3, self.bn3, self.relu, shortcut)
 
 
 class ResNet(nn.Module):
@@ -91,7 +92,7 @@ class ResNet(nn.Module):
         return nn.Sequential(*layers)
 
     def forward(self, x):
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(conv_bn_relu(x, self.conv1, self.bn1, self.relu))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))
 

@@ -1,0 +1,264 @@
+"""Layers computed as one: the same numbers as one by one, nothing stale, and off where somebody looks in between."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import engine
+from engine import nn, vision
+from engine.nn import functional as F
+from engine.nn import fusion
+
+
+def net():
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Conv2d(8, 17, 3, padding=1, bias=False), nn.BatchNorm2d(17), nn.ReLU(),
+        nn.Conv2d(17, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2),
+        nn.Conv2d(16, 16, 1), nn.ReLU(), nn.Conv2d(16, 4, 1, bias=False), nn.BatchNorm2d(4),
+        nn.BatchNorm2d(4, affine=False), nn.ReLU(), nn.MaxPool2d((2, 2)),
+        nn.Flatten(), nn.Linear(16, 10), nn.ReLU(), nn.Linear(10, 3),
+    )  # fmt: skip
+
+
+def walked(model, x):
+    for module in model:
+        x = module(x)
+    return x
+
+
+def close(a, b, tolerance=1e-5):
+    a, b = (t.detach().numpy() for t in (a, b))
+    assert a.shape == b.shape
+    assert np.abs(a - b).max() <= tolerance * max(np.sqrt(np.mean(b**2)), 1e-6)
+
+
+@pytest.fixture
+def model():
+    engine.manual_seed(0)
+    model = net()
+    for bn in (m for m in model if isinstance(m, nn.BatchNorm2d)):
+        if bn.affine:
+            bn.weight.data.uniform_(-1.5, 1.5)
+            bn.bias.data.uniform_(-0.5, 0.5)
+    return model
+
+
+@pytest.fixture
+def images():
+    return engine.randn(5, 3, 19, 18, generator=engine.Generator().manual_seed(1))
+
+
+def operations(y):
+    """The names of what was recorded, from the output back."""
+    names, node = [], y.grad_fn
+    while node is not None and node.parents:
+        names.append(node.name)
+        node = next((p for p in node.parents if p is not None and p.parents), None)
+    return names
+
+
+def test_training_gives_the_numbers_of_the_layers_one_by_one(model, images):
+    apart = copy.deepcopy(model)
+    images.requires_grad_()
+    other = images.detach().clone().requires_grad_()
+    for _ in range(2):
+        y, z = model(images), walked(apart, other)
+        close(y, z)
+        y.square().sum().backward()
+        z.square().sum().backward()
+    close(images.grad, other.grad, 1e-4)
+    for p, q in zip(model.parameters(), apart.parameters(), strict=True):
+        close(p.grad, q.grad, 1e-4)
+    for b, c in zip(model.buffers(), apart.buffers(), strict=True):
+        close(b.float(), c.float())
+    fused = {name for name in operations(y) if "relu" in name}
+    assert fused == {"linear_relu", "conv2d_relu", "conv2d_relu_pool", "batch_norm_relu", "batch_norm_relu_pool"}
+    assert not {"relu", "max_pool2d"} & set(operations(y))
+    assert {"relu", "max_pool2d"} <= set(operations(z))
+
+
+def test_inference_folds_batch_norm(model, images):
+    model(images)
+    model.eval()
+    with engine.no_grad():
+        close(model(images), walked(model, images))
+        assert len(model._steps) == 9
+    close(model(images), walked(model, images))  # with the tape on, nothing is folded
+    model.double()
+    with engine.no_grad():
+        close(model(images.double()), walked(model, images.double()), 1e-12)
+
+
+def _step(model):
+    model.zero_grad()
+    walked(model, engine.ones(2, 3, 19, 18)).sum().backward()
+    engine.optim.SGD(model.parameters(), lr=0.5).step()
+
+
+def _foreign(model):
+    model[4].weight.data.numpy()[:] *= 3
+    with engine.no_grad():
+        model(engine.ones(2, 3, 19, 18))
+    model[4].weight.data.numpy()[:] *= 2
+
+
+CHANGES = {
+    "in place": lambda m: m[4].weight.data.mul_(3),
+    "through a view": lambda m: m[4].weight.data[0].add_(1),
+    "an item": lambda m: m[4].weight.data.__setitem__((0, 0, 0, 0), 9.0),
+    "another array": lambda m: setattr(m[4].weight, "data", engine.ones(17, 8, 3, 3)),
+    "shared with another": lambda m: [setattr(m[4].weight, "data", w := engine.ones(17, 8, 3, 3)), w.mul_(2)],
+    "another parameter": lambda m: setattr(m[4], "weight", nn.Parameter(engine.ones(17, 8, 3, 3))),
+    "a new bias": lambda m: setattr(m[0], "bias", None),
+    "the optimiser": _step,
+    "a state dict": lambda m: m.load_state_dict({n: t * 2 for n, t in m.state_dict().items()}),
+    "statistics": lambda m: m[5].running_mean.add_(1),
+    "a batch": lambda m: m.train()(engine.ones(2, 3, 19, 18)),
+    "scale": lambda m: m[5].weight.data.fill_(0.3),
+    "eps": lambda m: setattr(m[5], "eps", 0.7),
+    "numpy": _foreign,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_folded_weights_are_never_stale(model, images, change):
+    model.eval()
+    with engine.no_grad():
+        before = model(images)
+    change(model)
+    model.eval()
+    with engine.no_grad():
+        after = model(images)
+        close(after, walked(model, images))
+    assert np.abs((after - before).numpy()).max() > 0
+
+
+def test_memory_written_through_numpy_is_seen(model, images):
+    weights = model[4].weight.detach().numpy()
+    model.eval()
+    with engine.no_grad():
+        for _ in range(3):
+            close(model(images), walked(model, images))
+            weights *= 1.5
+
+
+def test_folded_weights_are_kept(model, images):
+    model.eval()
+    with engine.no_grad():
+        model(images)
+        kept = fusion._kept[model[4]][2]
+        model(images)
+        assert fusion._kept[model[4]][2] is kept
+    copy.deepcopy(model).state_dict()
+    assert "_kept" not in vars(model[4])
+
+
+@pytest.mark.parametrize("kind", ["forward", "forward_pre", "full_backward"])
+def test_a_hook_sees_its_layer(model, images, kind):
+    apart = copy.deepcopy(model)
+    seen = []
+    getattr(model[6], f"register_{kind}_hook")(lambda m, *args: seen.append(m))
+    y = model(images)
+    y.sum().backward()
+    assert seen == [model[6]]
+    close(y, walked(apart, images))
+
+
+def test_a_removed_hook_lets_layers_be_one_again(model, images):
+    with model[8].register_forward_hook(lambda *_: None):
+        assert "conv2d_relu_pool" not in operations(model(images))
+    assert "conv2d_relu_pool" in operations(model(images))
+
+
+def test_layers_of_the_users_own_are_called():
+    class Doubled(nn.Conv2d):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    class Leaky(nn.ReLU):
+        def forward(self, x):
+            return F.leaky_relu(x)
+
+    x = engine.randn(2, 3, 8, 8)
+    for model in (nn.Sequential(Doubled(3, 4, 3), nn.ReLU()), nn.Sequential(nn.Conv2d(3, 4, 3), Leaky())):
+        close(model(x), walked(model, x))
+        assert len(model._steps) == 2
+    patched = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    patched[1].forward = F.tanh
+    close(patched(x), walked(patched, x))
+
+
+def test_other_pooling_is_not_taken_for_halving():
+    x = engine.randn(2, 3, 9, 9)
+    for pool in (nn.MaxPool2d(3), nn.MaxPool2d(2, 1), nn.MaxPool2d(2, 2, 1), nn.MaxPool2d(2, ceil_mode=True),
+                 nn.MaxPool2d(2, dilation=2), nn.MaxPool2d((2, 1))):  # fmt: skip
+        model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), pool)
+        close(model(x), walked(model, x))
+    pool.kernel_size = pool.stride = 2  # noticed at the next call
+    close(model(x), walked(model, x))
+    assert operations(model(x)) == ["conv2d_relu_pool"]
+
+
+def test_padding_of_other_modes():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect"), nn.ReLU())
+    x = engine.randn(2, 3, 6, 6)
+    close(model(x), walked(model, x))
+
+
+def test_inputs_without_a_batch():
+    x = engine.randn(3, 8, 8)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(0), nn.Linear(36, 2), nn.ReLU())
+    close(model(x), walked(model, x))
+
+
+def test_modules_may_change(model, images):
+    model(images)
+    model[2] = nn.Tanh()
+    close(model(images), walked(model, images))
+    del model[2]
+    close(model(images), walked(model, images))
+    model.insert(0, nn.Identity())
+    close(model(images), walked(model, images))
+
+
+def test_a_batch_is_counted_once(model, images):
+    model(images)
+    assert model[1].num_batches_tracked.item() == model[14].num_batches_tracked.item() == 1
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        nn.Sequential(nn.BatchNorm2d(3), nn.ReLU())(engine.ones(1, 3, 1, 1))
+
+
+@pytest.mark.parametrize("shape, layer", [((2, 4, 8, 8), "model.0"), ((2, 3, 2, 2), "model.3")])
+def test_errors_name_the_layer(shape, layer):
+    model = nn.Sequential(nn.Conv2d(3, 4, 2), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2))
+    with pytest.raises(ValueError, match=f"in {layer}"):
+        model(engine.ones(*shape))
+
+
+def test_anomalies_name_the_layer():
+    model = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU())
+    model[0].weight.data.fill_(float("nan"))
+    with engine.autograd.detect_anomaly(), pytest.raises(RuntimeError, match=r"Conv2DBackward0' of model.0 \(Conv2d\)"):
+        model(engine.ones(1, 1, 2, 2, requires_grad=True)).sum().backward()
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet18", "resnet50"])
+def test_residual_networks(name, images):
+    engine.manual_seed(0)
+    model = vision.models.MODELS[name].build(num_classes=10) if name == "resnet20" else None
+    model = model or getattr(vision.models, name)(num_classes=10, width=8)
+    apart = copy.deepcopy(model)
+    for module in apart.modules():
+        module.register_forward_hook(lambda *_: None)
+    x = engine.randn(2, 3, 32, 32)
+    y, z = model(x), apart(x)
+    close(y, z, 1e-4)
+    y.square().sum().backward()
+    z.square().sum().backward()
+    for p, q in zip(model.parameters(), apart.parameters(), strict=True):
+        close(p.grad, q.grad, 2e-3)  # up to fifty layers of rounding, squared
+    model.eval(), apart.eval()
+    with engine.no_grad():
+        close(model(x), apart(x), 1e-4)
