@@ -56,7 +56,8 @@ MAY_IMPORT = {
     "engine.vision.datasets": "engine engine.extras engine.vision engine.ops engine.utils engine.serialization numpy",
     "engine.viz": "engine engine.nn engine.ops matplotlib",
     "engine.ops": "engine.ops engine.geometry engine.tape engine.tensor engine.functions",  # kernels arrive as `k`
-    "engine.ops._op": "engine.tape engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing
+    "engine.ops._arguments": "",
+    "engine.ops._op": "engine.ops._arguments engine.tape engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing
     "engine.ops.random": "engine.ops engine.tape engine.tensor engine.generator engine.backends",  # makes tensors
     "engine.tensor": "engine.tape engine.backends",  # backends to place arrays
     "engine.tape": "",

@@ -306,7 +306,7 @@ def test_every_convolution_algorithm_on_every_instruction_set(native, geom):
 def test_forcing_an_algorithm_takes_it(native, monkeypatch, capfd):
     convolution, cpu, _ = native
     x, w = normal(LENET.x_shape), normal(LENET.w_shape)
-    monkeypatch.setenv("ENGINE_VERBOSE", "1")
+    monkeypatch.setattr(convolution, "verbose", True)
     for algorithm in convolution.FORWARD:
         with convolution.forced(algorithm.name):
             cpu.conv2d(x, w, None, LENET)

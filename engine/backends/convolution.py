@@ -2,7 +2,7 @@
 
 For each direction a table, best first: the first row that applies and wins is taken. *applies* is about
 correctness, *wins* about speed. `forced("im2col")` pins one by name, for tests, teaching and benchmarks.
-`ENGINE_VERBOSE=1` prints a line per convolution: its geometry, the rows refused and why, the row taken.
+`ENGINE_VERBOSE=1` (read at import) prints a line per convolution: its geometry, the rows refused and why, the row taken.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ import sys
 import threading
 from dataclasses import dataclass
 
+from engine_ext._isa import isa
+
 from engine_ext import conv, unfold
+
+verbose = os.environ.get("ENGINE_VERBOSE") == "1"
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,15 @@ class forced:
 
 def choose(direction, geom):
     """The algorithm for `direction` ("forward", "dx", "dw") of a convolution of this geometry."""
+    if _forced.name is not None or verbose:
+        return _found(direction, geom)
+    taken, key = geom.taken, (direction, isa())
+    if key not in taken:
+        taken[key] = _found(direction, geom)
+    return taken[key]
+
+
+def _found(direction, geom):
     refused = []
     for a in TABLES[direction]:
         if _forced.name is None:
@@ -93,7 +106,7 @@ def choose(direction, geom):
         else:
             reason = "" if a.name == _forced.name else f"{_forced.name} is forced"
         if not reason:
-            if os.environ.get("ENGINE_VERBOSE") == "1":
+            if verbose:
                 _explain(direction, geom, refused, a)
             return a
         refused.append(f"{a.name} {reason}")

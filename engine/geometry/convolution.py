@@ -23,6 +23,7 @@ from engine.geometry.arguments import (
 
 _ROTATED = {1: ("x.permute(0, 2, 1)", "[N, L, C]"), 2: ("x.permute(0, 3, 1, 2)", "[N, H, W, C]")}
 _WEIGHTS = {1: "k]", 2: "kh, kw]"}
+_NAMES = {1: "conv1d", 2: "conv2d"}
 
 
 def padding_argument(value, axes: int):
@@ -30,9 +31,10 @@ def padding_argument(value, axes: int):
 
     It is an integer, one for each axis, two for each axis (before and after, per side), 'same' or 'valid'.
     """
-    if type(value) is tuple and len(value) == axes == 2 and type(value[0]) is int is type(value[1]) and min(value) >= 0:
-        if max(value) <= MAX_ELEMENTS:  # the usual form, two numbers, without the words of errors
-            return (value[0], value[0]), (value[1], value[1])
+    if type(value) is tuple and len(value) == axes == 2:
+        above, left = value
+        if type(above) is int is type(left) and 0 <= above <= MAX_ELEMENTS and 0 <= left <= MAX_ELEMENTS:
+            return (above, above), (left, left)  # the usual form, two numbers, without the words of errors
     expected = "an integer, 2 integers" if axes == 1 else "an integer, 2 or 4 integers"
     if isinstance(value, str):
         if value == "valid":
@@ -93,10 +95,10 @@ class Conv2dGeometry:
     @staticmethod
     def of(x_shape, w_shape, stride=1, padding=0, dilation=1, groups=1, axes=2) -> Conv2dGeometry:
         """From shapes and PyTorch's arguments, for images of 1 or 2 axes; ShapeError says what does not fit."""
-        return _convolution(
-            f"conv{axes}d", tuple(x_shape), tuple(w_shape), several(stride, axes, "stride"), padding_argument(padding, axes),
-            several(dilation, axes, "dilation"), integer(groups, "groups"),
-        )  # fmt: skip
+        stride, dilation = several(stride, axes, "stride"), several(dilation, axes, "dilation")
+        if type(groups) is not int:
+            groups = integer(groups, "groups")
+        return _convolution(_NAMES[axes], x_shape, w_shape, stride, padding_argument(padding, axes), dilation, groups)
 
     @staticmethod
     def of_patches(name, x_shape, kernel_size, dilation=1, padding=0, stride=1) -> Conv2dGeometry:
@@ -152,6 +154,11 @@ class Conv2dGeometry:
         """Every size in one tuple, in the order of the C struct."""
         return (self.n, self.c, self.h, self.w, self.o, self.kh, self.kw, *self.stride, *self.padding,
                 *self.dilation, self.groups, *self.upsample, self.oh, self.ow)  # fmt: skip
+
+    @cached_property
+    def taken(self) -> dict:
+        """Room for a backend to note which algorithm it takes; geometries are made once for all calls alike."""
+        return {}
 
     @cached_property
     def x_shape(self):

@@ -9,7 +9,7 @@ from engine.geometry import ShapeError, integer, padding_argument, padding_sides
 from engine.nn import functional as F
 from engine.nn import init
 from engine.nn.module import Module
-from engine.nn.parameter import Parameter
+from engine.nn.parameter import Parameter, registered
 from engine.tensor import Tensor
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Fold", "Unfold"]
@@ -22,6 +22,7 @@ class _Conv(Module):
 
     axes: int
     transposed = False
+    weight, bias = registered("_parameters"), registered("_parameters")
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
                  padding_mode="zeros", device=None, dtype=None):  # fmt: skip

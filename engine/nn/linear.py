@@ -9,7 +9,7 @@ from engine.geometry import ShapeError, integer
 from engine.nn import functional as F
 from engine.nn import init
 from engine.nn.module import Module
-from engine.nn.parameter import Parameter
+from engine.nn.parameter import Parameter, registered
 
 __all__ = ["Flatten", "Identity", "Linear", "Unflatten"]
 
@@ -19,6 +19,8 @@ class Linear(Module):
 
     Both start uniform in +-1/sqrt(in_features), as in PyTorch.
     """
+
+    weight, bias = registered("_parameters"), registered("_parameters")
 
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
         super().__init__()

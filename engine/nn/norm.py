@@ -10,7 +10,7 @@ from engine.nn import functional as F
 from engine.nn import init
 from engine.nn.functional.norm import sizes
 from engine.nn.module import Module
-from engine.nn.parameter import Parameter
+from engine.nn.parameter import Parameter, registered
 
 __all__ = [
     "BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "LayerNorm", "LocalResponseNorm",
@@ -20,6 +20,8 @@ __all__ = [
 
 class _Affine(Module):
     """A weight and a bias of one shape, either of which may be absent."""
+
+    weight, bias = registered("_parameters"), registered("_parameters")
 
     def _register_affine(self, shape, weight, bias, **like):
         self.register_parameter("weight", Parameter(functions.ones(shape, **like)) if weight else None)
@@ -37,6 +39,8 @@ class _WithStatistics(_Affine):
     """Normalisation per channel, and averages of the statistics of batches in buffers."""
 
     channel_axis: dict  # by the number of an input's dimensions
+    running_mean, running_var = registered("_buffers"), registered("_buffers")
+    num_batches_tracked = registered("_buffers")
 
     _may_miss = ("num_batches_tracked",)
 

@@ -14,11 +14,20 @@ from functools import lru_cache, wraps
 
 from engine import backends
 from engine.geometry import ShapeError
+from engine.ops._arguments import (
+    KINDS,
+    NUMPYS_NAMES,
+    binder,
+    is_number,
+    not_a_tensor,
+    of_wrong_kind,
+    rename,
+    shown,
+)
 from engine.tape import Node, mode, now, overwritten
 from engine.tensor import Tensor, mark_view, record, wrap
 
 OPS: dict[str, object] = {}  # name -> the function as it was written; tests/op_table.py has a row for each
-NUMPYS_NAMES = {"axis": "dim", "keepdims": "keepdim"}  # which PyTorch takes too
 
 
 class DtypeError(TypeError, NotImplementedError):
@@ -96,75 +105,44 @@ def _bool_operand(name):
     return RuntimeError(f"{name}: bool operands are not supported; use a ^ b or ~a for masks, or x.int() to calculate")
 
 
-def is_number(value):
-    """Whether a value is a Python number, one of NumPy's or a Tensor without dimensions."""
-    return isinstance(value, (int, float)) or (getattr(value, "shape", None) == () and hasattr(value, "item"))
-
-
-_KINDS = {  # of a parameter by its default: whether a value is of that kind
-    "a bool": lambda value: isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b",
-    "a number": is_number,
-}
-
-
-def _kinds(params):
-    """parameter -> what its value must be, for those whose default is a bool or a float."""
-    of_type = dict(zip((bool, float), _KINDS, strict=True))
-    return {p.name: of_type[type(p.default)] for p in params if type(p.default) in of_type}
-
-
-def _of_wrong_kind(name, argument, kind, value):
-    return TypeError(f"{name}(): argument {argument!r} must be {kind}, got {value!r}")
-
-
 def _general(f, name, arrays, params, view, floats, aliases):
     """Any number of arrays, some optional, and parameters."""
     n = len(arrays)
-    names = [p.name for p in arrays]
-    shown = ["input" if name == "x" else name for name in names]
-    param_names = [p.name for p in params]
+    names = [shown(p.name) for p in arrays]
     required = sum(p.default is p.empty for p in arrays)
-    kinds = _kinds(params)
+    bind = binder(name, arrays, params, aliases)
 
-    def apply(*args, **kwargs):
-        if kwargs:
-            rename(kwargs, aliases)
-        inputs = list(args[:n])
-        if len(args) > n:
-            if len(args) > n + len(params):
-                raise TypeError(f"{name}() takes at most {n + len(params)} arguments, got {len(args)}")
-            for key, value in zip(param_names, args[n:], strict=False):
-                if key in kwargs:
-                    raise TypeError(f"{name}() got two values for argument {key!r}")
-                kwargs[key] = value
-        for i in range(len(inputs), n):
-            if names[i] in kwargs:
-                inputs.append(kwargs.pop(names[i]))
-            elif i < required:
-                raise TypeError(f"{name}() is missing its argument {shown[i]!r}")
-            else:
-                inputs.append(None)
-        for key, value in kwargs.items():
-            if key in kinds:
-                if not _KINDS[kinds[key]](value):
-                    raise _of_wrong_kind(name, key, kinds[key], value)
-                if not isinstance(value, (int, float)):  # NumPy's, whose dtype would spread
-                    kwargs[key] = value.item()
-        k = inputs[0]._k if isinstance(inputs[0], Tensor) else None
+    def checked(inputs):
+        """The common backend of the inputs; TypeError for what is no Tensor."""
+        k = None
         for i, t in enumerate(inputs):
-            if not isinstance(t, Tensor):
-                if t is not None or i < required:
-                    raise _not_a_tensor(name, shown[i], t)
-            elif t._k is not k:
+            if isinstance(t, Tensor):
                 k = backends.common(name, k, t._k)
-        if floats and inputs[0]._array.dtype.kind != "f":
-            inputs[0] = cast(inputs[0], backends.DEFAULT_FLOAT)
-        y, vjps = f(k, *[None if t is None else t._array for t in inputs], **kwargs)
+            elif t is not None or i < required:
+                raise not_a_tensor(name, names[i], t)
+        return k
+
+    def apply(*args, **options):
+        inputs = bind(args, options) if options or len(args) != n else args
+        first = inputs[0]
+        k = first._k if type(first) is Tensor else None
+        xs = []
+        for t in inputs:
+            if t is None and len(xs) >= required:
+                xs.append(None)
+                continue
+            if k is None or getattr(t, "_k", None) is not k:
+                k = checked(inputs)
+            xs.append(t._array)
+        if floats and xs[0].dtype.kind != "f":
+            inputs = [cast(first, backends.DEFAULT_FLOAT), *inputs[1:]]
+            xs[0] = inputs[0]._array
+        y, vjps = f(k, *xs, **options)
         out = record(name, k, y, vjps, inputs)
         if view:
             for t in out if type(out) is tuple else (out,):
-                if k.shares_memory(t._array, inputs[0]._array):
-                    mark_view(t, inputs[0])
+                if k.shares_memory(t._array, xs[0]):
+                    mark_view(t, first)
         return out
 
     return apply
@@ -183,7 +161,7 @@ def _listed(f, name, params, aliases):
             raise ShapeError(f"{name}() expected a list with at least one Tensor, got none")
         for i, t in enumerate(tensors):
             if not isinstance(t, Tensor):
-                raise _not_a_tensor(name, f"tensors[{i}]", t)
+                raise not_a_tensor(name, f"tensors[{i}]", t)
         k = tensors[0]._k
         for t in tensors[1:]:
             if t._k is not k:
@@ -199,15 +177,6 @@ def _listed(f, name, params, aliases):
         return record(name, k, y, vjps, tensors)
 
     return apply
-
-
-def rename(kwargs, aliases):
-    """Give the arguments in `kwargs` that go by an alias their own name."""
-    for alias, own in aliases.items():
-        if alias in kwargs:
-            if own in kwargs:
-                raise TypeError(f"got both {alias!r} and {own!r}, which are the same argument")
-            kwargs[own] = kwargs.pop(alias)
 
 
 def numpys_names(f):
@@ -226,26 +195,21 @@ def expect_tensors(name, **arguments):
     """TypeError unless every argument is a Tensor."""
     for argument, value in arguments.items():
         if not isinstance(value, Tensor):
-            raise _not_a_tensor(name, argument, value)
+            raise not_a_tensor(name, argument, value)
 
 
 def expect_bools(name, **arguments):
     """TypeError unless every argument is True or False."""
     for argument, value in arguments.items():
-        if not _KINDS["a bool"](value):
-            raise _of_wrong_kind(name, argument, "a bool", value)
+        if not KINDS["a bool"](value):
+            raise of_wrong_kind(name, argument, "a bool", value)
 
 
 def expect_numbers(name, **arguments):
     """TypeError unless every argument is a number."""
     for argument, value in arguments.items():
         if not is_number(value):
-            raise _of_wrong_kind(name, argument, "a number", value)
-
-
-def _not_a_tensor(name, argument, value):
-    fix = "use engine.from_numpy(array)" if hasattr(value, "__array_interface__") else "use engine.tensor(value)"
-    return TypeError(f"{name}(): argument {argument!r} must be a Tensor, got {type(value).__name__}; {fix}")
+            raise of_wrong_kind(name, argument, "a number", value)
 
 
 @lru_cache(maxsize=4096, typed=True)
@@ -257,9 +221,9 @@ def _operands(name, a, b):
     """Tensors for the operands of which one is a Python number (which never widens the other's dtype)."""
     t, number = (a, b) if isinstance(a, Tensor) else (b, a)
     if not isinstance(t, Tensor) or isinstance(number, Tensor):
-        raise _not_a_tensor(name, "input", t)
+        raise not_a_tensor(name, "input", t)
     if not is_number(number):
-        raise _not_a_tensor(name, "other", number)
+        raise not_a_tensor(name, "other", number)
     if not isinstance(number, (int, float)):  # NumPy's scalars of a Python type's kind included
         number = number.item()
     dtype = backends.promote_number(t._array.dtype, number)
@@ -339,6 +303,8 @@ def dims(name, dim, ndim):
     """`dim` (None: all, an int or several, negative from the end) as a tuple of axes; IndexError when out of range."""
     if dim is None:
         return tuple(range(ndim))
+    if type(dim) is int and -ndim <= dim < ndim:
+        return (dim % ndim,)
     axes = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     out = []
     for d in axes:
@@ -363,6 +329,8 @@ def one_axis(name, dim, x):
 
 def one_dim(name, dim, ndim):
     """`dim`, one integer, as one of `ndim` axes; 0 where there are none."""
+    if type(dim) is int and -ndim <= dim < ndim:
+        return dim % ndim
     if isinstance(dim, (tuple, list)) or dim is None:
         raise TypeError(f"{name}(): dim must be one integer, got {dim!r}")
     (axis,) = dims(name, dim, ndim) or (0,)
@@ -382,6 +350,11 @@ def sizes(size):
 
 def check_floats(name, **arrays):
     """DtypeError unless every array given (None: absent) has one and the same float dtype."""
+    for a in arrays.values():
+        if a is not None and a.dtype is not backends.DEFAULT_FLOAT:
+            break
+    else:
+        return
     first = None
     for argument, a in arrays.items():
         if a is None:

@@ -13,6 +13,7 @@ __all__ = [
     "broadcast_shapes", "broadcast_tensors", "broadcast_to", "cat", "clone", "concat", "concatenate", "flatten", "moveaxis", "movedim",
     "permute", "ravel", "reshape", "squeeze", "stack", "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze",
 ]  # fmt: skip
+_INT = {int}
 METHODS = (
     "broadcast_to clone expand flatten moveaxis movedim permute ravel reshape squeeze swapaxes swapdims t transpose unflatten "
     "unsqueeze view"
@@ -21,6 +22,8 @@ METHODS = (
 
 def integers(name, sizes, alone=False):
     """`sizes`, a tuple or list (or, if `alone`, one integer), as a tuple of ints; DtypeError for what is none."""
+    if type(sizes) is tuple and {*map(type, sizes)} == _INT:
+        return sizes
     if not (alone or isinstance(sizes, (tuple, list))):
         raise TypeError(f"{name}() takes a tuple of integers, got {sizes!r}")
     for s in sizes if isinstance(sizes, (tuple, list)) else (sizes,):
@@ -39,9 +42,10 @@ def integer(name, value):
 def _sizes(name, shape, x):
     """The shape asked for, with -1 worked out."""
     shape = integers(name, shape)
-    known, holes = 1, shape.count(-1)
-    for s in shape:
-        known *= 1 if s == -1 else s
+    known, holes = math.prod(shape), shape.count(-1)
+    if shape and min(shape) >= 0 and known == x.size:
+        return shape
+    known = -known if holes == 1 else known
     if holes > 1 or any(s < -1 for s in shape):
         raise ShapeError(f"{name}(): shape {shape} may hold one -1 and no other negative size")
     fits = known != 0 and x.size % known == 0 if holes else known == x.size
@@ -168,7 +172,7 @@ def flatten(input, start_dim=0, end_dim=-1):
         raise RuntimeError(f"flatten() has invalid args: start_dim {start_dim} comes after end_dim {end_dim}")
     if first == last and input.ndim:
         return input
-    return reshape(input, shape=shape[:first] + (math.prod(shape[first : last + 1]),) + shape[last + 1 :])
+    return reshape(input, shape=shape[:first] + (math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
 def unflatten(input, dim, sizes):
