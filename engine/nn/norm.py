@@ -8,7 +8,7 @@ from engine import functions
 from engine.geometry import ShapeError, integer
 from engine.nn import functional as F
 from engine.nn import init
-from engine.nn.functional.norm import sizes
+from engine.nn.functional.norm import count_batch, sizes
 from engine.nn.module import Module
 from engine.nn.parameter import Parameter, registered
 
@@ -101,7 +101,7 @@ class _BatchNorm(_WithStatistics):
         """For the next batch, which is counted: running mean and variance, whether to use its own, and the momentum."""
         momentum, tracked = self.momentum, self.training and self.track_running_stats
         if tracked:
-            self.num_batches_tracked.fill_(self.num_batches_tracked.item() + 1)
+            count_batch(self.num_batches_tracked)
             if momentum is None:
                 momentum = 1.0 / self.num_batches_tracked.item()
         mean, var = (self.running_mean, self.running_var) if tracked or not self.training else (None, None)

@@ -58,6 +58,7 @@ class Normalisation:
         scale = invstd if w is None else invstd * w
         return g * self._channel(scale, x.ndim), (g * normed).sum(axes), g.sum(axes)
 
-    def lerp_into(self, a, b, weight):
-        """a += weight * (b - a), in place."""
-        a += a.dtype.type(weight) * (b - a)
+    def lerp_into(self, a, b, weight, factor):
+        """a += weight * (factor * b - a), in place."""
+        number = a.dtype.type
+        a += number(weight) * (b * number(factor) - a)

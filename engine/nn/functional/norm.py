@@ -15,6 +15,7 @@ from engine.ops.reduce import norm as vector_norm
 from engine.ops.shape import reshape
 from engine.ops.unary import rsqrt, square
 from engine.tape import touch
+from engine.tensor import Tensor
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
 
@@ -43,19 +44,29 @@ def by_batch(op, inputs, running_mean, running_var, momentum, eps):
 
 def _update(running_mean, running_var, mean, var, items, momentum, name):
     """Move the running statistics, those that are there, towards the mean and the unbiased variance of `items` values."""
-    found = (("running_mean", running_mean, mean), ("running_var", running_var, var))
-    found = [(argument, t, value) for argument, t, value in found if t is not None]
-    for argument, t, value in found:
-        expect_numbers(name, momentum=momentum)
-        expect_tensors(name, **{argument: t})
-        if t.shape != value.shape or t.dtype != value.dtype:
+    unbiased = items / (items - 1) if items > 1 else 1.0
+    found = (("running_mean", running_mean, mean, 1.0), ("running_var", running_var, var, unbiased))
+    for argument, t, value, _ in found:
+        if t is None:
+            continue
+        if type(momentum) is not float:
+            expect_numbers(name, momentum=momentum)
+        if type(t) is not Tensor:
+            expect_tensors(name, **{argument: t})
+        if t._array.shape != value._array.shape or t._array.dtype != value._array.dtype:
             raise ShapeError(
                 f"{name} got a {argument} of shape {t.shape} and dtype {t.dtype}, expected {value.shape} and {value.dtype}"
             )
-    for _, t, value in found:
-        value = value.detach() * (items / (items - 1)) if value is var and items > 1 else value
-        t._k.lerp_into(t._array, value._array, momentum)
-        touch(t._version, t._array, name)
+    for _, t, value, factor in found:
+        if t is not None:
+            t._k.lerp_into(t._array, value._array, momentum, factor)
+            touch(t._version, t._array, name)
+
+
+def count_batch(batches):
+    """One more in the 0-d integer Tensor `batches`."""
+    batches._k.add(batches._array, 1, batches._array)
+    touch(batches._version, batches._array, "batch_norm")
 
 
 def instance_norm(
