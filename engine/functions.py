@@ -58,7 +58,7 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
 def from_numpy(array):
     """A Tensor over the array's own memory: a change of one is a change of the other."""
     out = wrap(backends.shared_array(array), backends.for_device("cpu"))
-    out._version.shared = True
+    out._version.share()
     return out
 
 

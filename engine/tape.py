@@ -46,6 +46,11 @@ class Version:
     views: tuple | list = ()  # weak references to the views
     shared = False
 
+    def share(self):
+        """Note that others hold this memory from now on."""
+        self.shared = True
+        _LastInPlace.time = next(_clock)
+
 
 class _LastInPlace:
     time = 0
@@ -242,6 +247,11 @@ def overwritten(array, node, since):
 def now():
     """A time after everything recorded so far."""
     return next(_clock)
+
+
+def last_in_place():
+    """When any tensor was last modified in place, or its memory was given to others."""
+    return _LastInPlace.time
 
 
 def touch(version, array, op):

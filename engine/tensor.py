@@ -236,7 +236,7 @@ class Tensor:
         """The array itself: the same memory, no copy. RuntimeError when the tensor requires a gradient."""
         if self._node is not None:
             raise RuntimeError("can't call numpy() on a Tensor that requires grad. Use tensor.detach().numpy() instead")
-        self._version.shared = True
+        self._version.share()
         return self._k.to_numpy(self._array)
 
     def __array__(self, dtype=None, copy=None):

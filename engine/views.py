@@ -80,7 +80,7 @@ def stride(self, dim=None):
 
 def data_ptr(self):
     """The address of the first element."""
-    self._version.shared = True
+    self._version.share()
     return self._array.ctypes.data
 
 

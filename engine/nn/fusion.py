@@ -11,9 +11,7 @@ user's own, under detect_anomaly. An error runs the layers one by one, so that t
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
-from engine.nn import errors
+from engine.nn import errors, inference
 from engine.nn import functional as F
 from engine.nn.activation import ReLU
 from engine.nn.conv import Conv2d
@@ -22,12 +20,13 @@ from engine.nn.linear import Linear
 from engine.nn.norm import BatchNorm2d
 from engine.nn.pooling import MaxPool2d
 from engine.ops import fused
-from engine.tape import Node, mode
-from engine.tensor import Tensor, wrap
+from engine.tape import Node
+from engine.tensor import Tensor
 
+_TWO = (2, (2, 2))
 _noting_nothing = Node.__init__  # which detect_anomaly exchanges
 _ROWS = ((Conv2d, BatchNorm2d, ReLU, MaxPool2d), (Conv2d, ReLU, MaxPool2d), (Conv2d, BatchNorm2d, ReLU),
-         (Conv2d, ReLU), (Conv2d, BatchNorm2d), (BatchNorm2d, ReLU, MaxPool2d), (BatchNorm2d, ReLU), (Linear, ReLU))  # fmt: skip
+         (Conv2d, ReLU), (Conv2d, BatchNorm2d), (Conv2d,), (BatchNorm2d, ReLU, MaxPool2d), (BatchNorm2d, ReLU), (Linear, ReLU))  # fmt: skip
 
 
 def steps(modules):
@@ -47,7 +46,11 @@ def steps(modules):
 def conv_bn_relu(x, conv, bn, relu, residual=None):
     """relu(bn(conv(x)) + residual); modules of any class, called one by one where they cannot be one."""
     modules = (conv, bn, relu)
-    if tuple(map(type, modules)) == (Conv2d, BatchNorm2d, ReLU) and _unwatched(modules) and _foldable(conv):
+    if (
+        tuple(map(type, modules)) == (Conv2d, BatchNorm2d, ReLU)
+        and conv.padding_mode == "zeros"
+        and _unwatched(modules)
+    ):
         try:
             y = _convolution(x, conv, bn, True, False, residual)
         except errors.OF_LAYERS:
@@ -91,40 +94,35 @@ class Row:
             return fused.linear_relu(x, first.weight, first.bias)
         if type(first) is BatchNorm2d:
             return _batch_norm(x, first, True, self.pool is not None) if first.training else None
-        if not _foldable(first):
+        if first.padding_mode != "zeros":
             return None
         return _convolution(x, first, self.bn, self.relu is not None, self.pool is not None)
 
 
 def _unwatched(modules):
     """Whether nobody sees what passes from one to the next."""
-    return all(not m._hooks and "forward" not in m.__dict__ for m in modules) and Node.__init__ is _noting_nothing
-
-
-def _foldable(conv):
-    return conv.padding_mode == "zeros"
+    for m in modules:
+        if m._hooks or "forward" in m.__dict__:
+            return False
+    return Node.__init__ is _noting_nothing
 
 
 def _halves(pool):
     """Whether a MaxPool2d is of 2x2 windows side by side."""
-    plain = not (pool.return_indices or pool.ceil_mode)
-    return plain and all(
-        value in (wanted, (wanted, wanted))
-        for value, wanted in ((pool.kernel_size, 2), (pool.stride, 2), (pool.padding, 0), (pool.dilation, 1))
-    )
+    halving = pool.kernel_size in _TWO and pool.stride in _TWO and pool.padding in (0, (0, 0))
+    return halving and pool.dilation in (1, (1, 1)) and not (pool.return_indices or pool.ceil_mode)
 
 
 def _convolution(x, conv, bn, relu, pool, residual=None):
     """max_pool2d(relu(bn(conv(x)) + residual)), of which every part but the convolution may be absent."""
-    weight, bias = conv.weight, conv.bias
+    if inference.serves(x, conv, bn):
+        y = inference.convolution(x, conv, bn, relu and residual is None, pool)
+        return y if residual is None else F.relu(y + residual, True)
+    numbers = (conv.stride, conv.padding, conv.dilation, conv.groups)
     if bn is not None:
-        if mode.grad or bn.training or bn.running_mean is None:
-            y = F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
-            return _batch_norm(y, bn, relu, pool, residual)
-        weight, bias = _folded(conv, bn)
-    convolve = F.conv2d if not relu or residual is not None else fused.conv2d_relu_pool if pool else fused.conv2d_relu
-    y = convolve(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
-    return y if residual is None else F.relu(y + residual, True)
+        return _batch_norm(F.conv2d(x, conv.weight, conv.bias, *numbers), bn, relu, pool, residual)
+    convolve = fused.conv2d_relu_pool if pool else fused.conv2d_relu if relu else F.conv2d
+    return convolve(x, conv.weight, conv.bias, *numbers)
 
 
 def _batch_norm(x, bn, relu, pool, residual=None):
@@ -140,39 +138,3 @@ def _batch_norm(x, bn, relu, pool, residual=None):
         f, inputs = fused.batch_norm_add_relu, (x, residual, bn.weight, bn.bias)
     mean, var, _, momentum = bn.statistics()
     return by_batch(f, inputs, mean, var, momentum, bn.eps)
-
-
-# ---- batch norm as part of the convolution before it
-
-_kept: WeakKeyDictionary = WeakKeyDictionary()  # convolution -> (eps, state of the sources, weight and bias)
-
-
-def _folded(conv, bn):
-    """Weight and bias of the convolution that also does what `bn` does in eval mode: made anew when one of its sources
-    is another array or was written to, and at every call where writes cannot be noticed."""
-    sources = (conv.weight, conv.bias, bn.weight, bn.bias, bn.running_mean, bn.running_var)
-    stamps = tuple([None if t is None else (t._array, t._version, t._version.time) for t in sources])
-    kept = _kept.get(conv)
-    if kept is not None and kept[0] == bn.eps and _same(kept[1], stamps):
-        return kept[2]
-    folded = _fold(*(None if t is None else t._array for t in sources), bn.eps, conv.weight._k)
-    if not any(t is not None and t._version.shared for t in sources):
-        _kept[conv] = bn.eps, stamps, folded
-    return folded
-
-
-def _same(kept, stamps):
-    return all(
-        a is b or (a is not None and b is not None and a[0] is b[0] and a[1] is b[1] and a[2] == b[2])
-        for a, b in zip(kept, stamps, strict=True)
-    ) and not any(s is not None and s[1].shared for s in stamps)
-
-
-def _fold(w, b, scale, shift, mean, var, eps, k):
-    """(x * w + b - mean) / sqrt(var + eps) * scale + shift as x * w' + b'."""
-    invstd = k.invstd(var, eps)
-    scale = invstd if scale is None else k.mul(invstd, scale)
-    offset = k.neg(mean) if b is None else k.sub(b, mean)
-    offset = k.mul(offset, scale)
-    offset = offset if shift is None else k.add(offset, shift)
-    return wrap(k.mul(w, scale.reshape(-1, 1, 1, 1)), k), wrap(offset, k)

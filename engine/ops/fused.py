@@ -11,6 +11,7 @@ from engine.ops._op import check_floats, op
 from engine.ops.conv import check_bias
 from engine.ops.linear import check_linear
 from engine.ops.norm import check_batch
+from engine.tensor import wrap
 
 __all__: list[str] = []
 
@@ -59,9 +60,25 @@ def conv2d_relu_pool(k, x, w, b=None, *, stride=1, padding=0, dilation=1, groups
     """max_pool2d(relu(conv2d), 2)."""
     geom = _convolution("conv2d", x, w, b, stride, padding, dilation, groups)
     if min(geom.oh, geom.ow) < 2:
-        raise ShapeError(f"max_pool2d: an input of shape {geom.y_shape} is smaller than the window of 2x2")
+        raise _too_small(geom.y_shape)
     y, taps = k.conv2d_relu_pool(x, w, b, geom)
     return y, _convolution_gradients(k, x, w, geom, lambda g: k.relu_max_pool2d_dx(g, taps, geom.y_shape))
+
+
+def conv2d_inference(x, w, b, kept, stride, padding, dilation, groups, relu, pool):
+    """conv2d of the Tensor x by the arrays w and b, then ReLU and 2x2 pooling where asked for; never recorded.
+
+    kept: a dict that belongs to these very w, where the backend may keep what it makes of them.
+    """
+    k, a = x._k, x._array
+    geom = _convolution("conv2d", a, w, b, stride, padding, dilation, groups)
+    if pool and min(geom.oh, geom.ow) < 2:
+        raise _too_small(geom.y_shape)
+    return wrap(k.conv2d_inference(a, w, b, geom, relu, pool, kept), k)
+
+
+def _too_small(shape):
+    return ShapeError(f"max_pool2d: an input of shape {shape} is smaller than the window of 2x2")
 
 
 @op
@@ -106,7 +123,7 @@ def batch_norm_add_relu(k, x, residual, w=None, b=None, *, eps=1e-5):
 def batch_norm_relu_pool(k, x, w=None, b=None, *, eps=1e-5):
     """(max_pool2d(relu(batch_norm), 2), mean[C], biased var[C]) of x[N, C, H, W]."""
     if x.ndim != 4 or min(x.shape[2:]) < 2:
-        raise ShapeError(f"max_pool2d: an input of shape {x.shape} is smaller than the window of 2x2")
+        raise _too_small(x.shape)
     mean, var, invstd = _statistics(k, x, w, b, eps)
     y, taps = k.batch_norm_relu_pool(x, mean, invstd, w, b)
     return (y, mean, var), lambda gs: k.batch_norm_relu_pool_dx(gs[0], taps, x, mean, invstd, w)

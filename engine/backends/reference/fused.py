@@ -30,6 +30,13 @@ class Fused:
         """(max_pool2d(relu(conv2d)), taps)."""
         return self.relu_max_pool2d(self.conv2d(x, w, b, geom))
 
+    def conv2d_inference(self, x, w, b, geom, relu, pool, kept):
+        """max_pool2d(relu(conv2d)), where `relu` and `pool` say so. What is made of w alone may be kept in the dict `kept`
+        for the next call with the same w."""
+        if pool:
+            return self.conv2d_relu_pool(x, w, b, geom)[0]
+        return self.conv2d_relu(x, w, b, geom) if relu else self.conv2d(x, w, b, geom)
+
     def relu_max_pool2d(self, x):
         """(max_pool2d(relu(x)), taps)."""
         y, taps = self.max_pool2d(self.relu(x), _windows(x.shape))

@@ -1,0 +1,44 @@
+"""Convolution when nothing is recorded: weights that do what batch norm does too, and what the backend makes of them,
+are kept until one of their sources changes."""
+
+from __future__ import annotations
+
+from engine.nn.kept import Kept
+from engine.ops import fused
+from engine.tape import mode
+from engine.tensor import Tensor
+
+
+def serves(x, conv, bn=None):
+    """Whether `convolution` is for this input of a Conv2d, and of a BatchNorm2d behind it."""
+    return (
+        not mode.grad and type(x) is Tensor and x._array.ndim == 4 and x._k is conv.weight._k
+        and conv.padding_mode == "zeros"
+        and (bn is None or (not bn.training and bn._buffers["running_mean"] is not None))
+    )  # fmt: skip
+
+
+def convolution(x, conv, bn=None, relu=False, pool=False):
+    """max_pool2d(relu(bn(conv(x))), 2), of which every part but the convolution may be absent."""
+    sources, eps = (conv.weight, conv.bias), None
+    if bn is not None:
+        buffers, eps = bn._buffers, bn.eps
+        sources = (*sources, bn.weight, bn.bias, buffers["running_mean"], buffers["running_var"])
+    weights = _folded(conv, sources, eps, x._k)
+    return fused.conv2d_inference(x, *weights, conv.stride, conv.padding, conv.dilation, conv.groups, relu, pool)
+
+
+def _fold(arrays, eps, k):
+    """(weight, bias, {}) of the convolution that computes (x * w + b - mean) / sqrt(var + eps) * scale + shift."""
+    w, b, *statistics = arrays
+    if statistics:
+        scale, shift, mean, var = statistics
+        invstd = k.invstd(var, eps)
+        scale = invstd if scale is None else k.mul(invstd, scale)
+        w = k.mul(w, scale.reshape(-1, 1, 1, 1))
+        b = k.mul(k.neg(mean) if b is None else k.sub(b, mean), scale)
+        b = b if shift is None else k.add(b, shift)
+    return w, b, {}
+
+
+_folded = Kept(_fold)
