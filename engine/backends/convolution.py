@@ -23,7 +23,10 @@ verbose = os.environ.get("ENGINE_VERBOSE") == "1"
 class Algorithm:
     """One way to compute a direction: `kernel(array, array, [bias,] geom)`, and the tolerances it is held to.
 
-    `relative` bounds |error| by relative * RMS of the output, against float64.
+    `relative` bounds |error| by relative * RMS of the output, against float64. Forward only:
+    relu      the kernel takes one more argument: whether to end in ReLU
+    pooled    kernel(x, w, b, geom) of conv2d_relu_pool, or None
+    prepare   prepare(w): what `kernel` behind relu, and `pooled`, take in place of transforming w again, or None
     """
 
     name: str
@@ -31,6 +34,9 @@ class Algorithm:
     applies: object
     wins: object
     relative: float = 1e-5
+    relu: bool = False
+    pooled: object = None
+    prepare: object = None
 
 
 def always(geom):
@@ -126,6 +132,34 @@ def _explain(direction, geom, refused, taken):
 def forward(x, w, b, geom):
     """conv2d by the chosen algorithm."""
     return choose("forward", geom).kernel(x, w, b, geom)
+
+
+def forward_relu(x, w, b, geom):
+    """conv2d_relu by the chosen algorithm, where it can end so."""
+    a = choose("forward", geom)
+    return a.kernel(x, w, b, geom, True) if a.relu else NotImplemented
+
+
+def forward_relu_pool(x, w, b, geom):
+    """conv2d_relu_pool by the chosen algorithm, where it can end so."""
+    a = choose("forward", geom)
+    return a.pooled(x, w, b, geom) if a.pooled else NotImplemented
+
+
+def inference(x, w, b, geom, relu, pool, kept):
+    """conv2d_inference by the chosen algorithm, where it prepares weights; these are kept by its name."""
+    a = choose("forward", geom)
+    if not a.prepare:
+        return NotImplemented
+    key = (a.name, isa())
+    if key not in kept:
+        kept[key] = a.prepare(w)
+    if kept[key] is NotImplemented:
+        return NotImplemented
+    if not pool:
+        return a.kernel(x, w, b, geom, relu, kept[key])
+    y = a.pooled(x, w, b, geom, kept[key]) if a.pooled else NotImplemented
+    return y if y is NotImplemented else y[0]
 
 
 def input_gradient(g, w, geom):

@@ -57,6 +57,9 @@ class CPU(Reference):
     column_sum = native(gemm.column_sum)
 
     conv2d = native(convolution.forward)
+    conv2d_relu = native(convolution.forward_relu)
+    conv2d_relu_pool = native(convolution.forward_relu_pool)
+    conv2d_inference = native(convolution.inference)
     conv2d_dx = native(convolution.input_gradient)
     conv2d_dw = native(convolution.weight_gradient)
     channel_sum = native(conv.channel_sum)

@@ -19,7 +19,7 @@ def serves(x, conv, bn=None):
 
 
 def convolution(x, conv, bn=None, relu=False, pool=False):
-    """max_pool2d(relu(bn(conv(x))), 2), of which every part but the convolution may be absent."""
+    """max_pool2d(relu(bn(conv(x))), 2), of which every part but the convolution, and ReLU before pooling, may be absent."""
     sources, eps = (conv.weight, conv.bias), None
     if bn is not None:
         buffers, eps = bn._buffers, bn.eps

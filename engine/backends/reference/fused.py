@@ -31,7 +31,7 @@ class Fused:
         return self.relu_max_pool2d(self.conv2d(x, w, b, geom))
 
     def conv2d_inference(self, x, w, b, geom, relu, pool, kept):
-        """max_pool2d(relu(conv2d)), where `relu` and `pool` say so. What is made of w alone may be kept in the dict `kept`
+        """max_pool2d(relu(conv2d)), where `relu`, and then `pool`, say so. What is made of w alone may be kept in the dict `kept`
         for the next call with the same w."""
         if pool:
             return self.conv2d_relu_pool(x, w, b, geom)[0]
