@@ -73,6 +73,14 @@ cdef extern from "kernels.h" nogil:
                                 float *v, int64_t step) noexcept nogil
         void (*winograd2_input)(const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage,
                                 float *v, int64_t step) noexcept nogil
+        # winograd_dw.c
+        void (*winograd_gradient)(const Conv2d *q, const float *g, int64_t channels, const Tiles *t, float *stage,
+                                  float *d, int64_t step) noexcept nogil
+        void (*winograd_tile_sums)(int64_t count, int64_t blocks, int64_t tiles, const float *v, int64_t v_position,
+                                   const float *d, int64_t d_position, int64_t d_block, float *u,
+                                   int accumulate) noexcept nogil
+        void (*winograd_weights)(const float *u, int64_t parts, int64_t step, int64_t inputs, int64_t outputs,
+                                 float *dw, int64_t ldw) noexcept nogil
         # machine.c
         double (*fma_chains)(int64_t rounds) noexcept nogil
         void (*stream_read)(const float *x, int64_t n, float *sum) noexcept nogil

@@ -30,8 +30,12 @@ def test_cpu(row, sample, isa):
         if algorithm is None:
             assert_equals_reference(k, REFERENCE, row, sample, row.tolerance)
             continue
-        with convolution.forced(algorithm):
-            assert_equals_reference(k, REFERENCE, row, sample, tolerance_of(row, algorithm))
+        try:
+            with convolution.forced(algorithm):
+                assert_equals_reference(k, REFERENCE, row, sample, tolerance_of(row, algorithm))
+        except ValueError as refusal:  # not every algorithm does everything; im2col does
+            if algorithm == "im2col" or "was forced" not in str(refusal):
+                raise
 
 
 @pytest.mark.parametrize(("row", "sample"), CASES)

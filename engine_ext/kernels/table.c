@@ -8,6 +8,7 @@
 #include "window.c"
 #include "unfold.c"
 #include "winograd.c"
+#include "winograd_dw.c"
 #include "machine.c"
 #include "pointwise.c"
 #include "pool.c"

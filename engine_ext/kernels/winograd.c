@@ -45,13 +45,15 @@ INLINE void clear(float *stage, int64_t n)
     for (int64_t i = 0; i < n; i++) store(stage + i * LANES, (vec){0});
 }
 
-/* The pixels under some tiles to a stage [rows][columns][LANES]; zeros where the image ends. */
-INLINE void stage_tiles(const int m, const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage)
+/* The pixels of a box to a stage [height][width][LANES]; zeros where the box leaves the image. */
+static void stage_box(
+    const float *x, int64_t rows, int64_t cols,     /* IN, the first of `channels` planes [rows][cols] */
+    int64_t channels,
+    int64_t top, int64_t left, int64_t height, int64_t width,   /* the box; its corner may lie outside */
+    float *stage)
 {
-    int64_t height = t->rows * m + 2, width = t->cols * m + 2, plane = q->h * q->w;
-    int64_t top = t->row * m - q->pt, left = t->col * m - q->pl;    /* the stage's corner in the image */
-    int64_t y0 = top < 0 ? -top : 0, y1 = q->h - top < height ? q->h - top : height;
-    int64_t x0 = left < 0 ? -left : 0, x1 = q->w - left < width ? q->w - left : width;
+    int64_t y0 = top < 0 ? -top : 0, y1 = rows - top < height ? rows - top : height;
+    int64_t x0 = left < 0 ? -left : 0, x1 = cols - left < width ? cols - left : width;
     if (y0 >= y1 || x0 >= x1) {
         clear(stage, height * width);
         return;
@@ -62,14 +64,14 @@ INLINE void stage_tiles(const int m, const Conv2d *q, const float *x, int64_t ch
         clear(stage + y * width * LANES, x0);
         clear(stage + (y * width + x1) * LANES, width - x1);
     }
-    x += (top + y0) * q->w + left + x0;
+    x += (top + y0) * cols + left + x0;
     stage += (y0 * width + x0) * LANES;
-    if (x1 - x0 == q->w) {      /* whole rows are one run */
-        stage_run(x, plane, channels, (y1 - y0) * q->w, stage, q->w, (width - q->w) * LANES);
+    if (x1 - x0 == cols) {      /* whole rows are one run */
+        stage_run(x, rows * cols, channels, (y1 - y0) * cols, stage, cols, (width - cols) * LANES);
         return;
     }
-    for (int64_t y = y0; y < y1; y++, x += q->w, stage += width * LANES)
-        stage_run(x, plane, channels, x1 - x0, stage, x1 - x0, 0);
+    for (int64_t y = y0; y < y1; y++, x += cols, stage += width * LANES)
+        stage_run(x, rows * cols, channels, x1 - x0, stage, x1 - x0, 0);
 }
 
 /* --- inputs: B^T d B */
@@ -141,8 +143,8 @@ INLINE void input_tile2(const float *d, int64_t row, float *v, int64_t step)
 INLINE void input(const int m, const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage, float *v,
                   int64_t step)
 {
-    stage_tiles(m, q, x, channels, t, stage);
-    int64_t row = (t->cols * m + 2) * LANES;
+    int64_t height = t->rows * m + 2, width = t->cols * m + 2, row = width * LANES;
+    stage_box(x, q->h, q->w, channels, t->row * m - q->pt, t->col * m - q->pl, height, width, stage);
     for (int64_t i = 0; i < t->rows; i++)
         for (int64_t j = 0; j < t->cols; j++, v += LANES)
             if (m == 4) input_tile4(stage + i * 4 * row + j * 4 * LANES, row, v, step);

@@ -1,0 +1,169 @@
+/* The weight gradient of 3x3 convolutions by Winograd's F(3x3,4x4), points 0, +-5/8, +-3/2 and infinity.
+ *
+ * A tile of 4x4 gradients and the 6x6 pixels under it are transformed to 36 positions; there the sums over tiles are
+ * matrix products, and 36 sums turn into 3x3 weights. The pixels' transform is the forward's. Channels come in blocks of
+ * LANES; d, v: [position][block][tile][LANES], u: [position][LANES inputs][LANES outputs].
+ */
+
+/* Values of g0 + g1 p + g2 p^2 + g3 p^3 at +p and -p. */
+INLINE void gradient_pair(vec g0, vec g1, vec g2, vec g3, const float p, vec *plus, vec *minus)
+{
+    vec even = g0 + g2 * (p * p), odd = g1 + g3 * (p * p);
+    *plus = even + odd * p;
+    *minus = even - odd * p;
+}
+
+INLINE void gradient_row(const vec g[4], float *d, int64_t step)
+{
+    vec plus, minus;
+    store(d, g[0]);
+    gradient_pair(g[0], g[1], g[2], g[3], NEAR, &plus, &minus);
+    store(d + step, plus);
+    store(d + 2 * step, minus);
+    gradient_pair(g[0], g[1], g[2], g[3], FAR, &plus, &minus);
+    store(d + 3 * step, plus);
+    store(d + 4 * step, minus);
+    store(d + 5 * step, g[3]);
+}
+
+/* One tile: rows of gradients `line` floats apart. */
+INLINE void gradient_tile(const float *g, int64_t line, float *d, int64_t step)
+{
+    vec a[4], b[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) a[j] = load(g + j * LANES), b[j] = load(g + 3 * line + j * LANES);
+    gradient_row(a, d, step);
+    gradient_row(b, d + 30 * step, step);
+#pragma GCC unroll 2
+    for (int i = 1; i < 5; i += 2) {
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+            gradient_pair(load(g + j * LANES), load(g + line + j * LANES), load(g + 2 * line + j * LANES),
+                          load(g + 3 * line + j * LANES), i == 1 ? NEAR : FAR, &a[j], &b[j]);
+        gradient_row(a, d + 6 * i * step, step);
+        gradient_row(b, d + 6 * (i + 1) * step, step);
+    }
+}
+
+/* Transforms the gradients of a rectangle of tiles of one image, up to LANES channels of it; the counterpart of
+ * winograd4_input. Gradients beyond the image are 0. */
+static void winograd_gradient(
+    const Conv2d *q,        /* oh and ow count */
+    const float *g,         /* IN, the first of `channels` planes */
+    int64_t channels,       /* 1 .. LANES; lanes beyond become 0 */
+    const Tiles *t,
+    float *stage,           /* scratch [t->rows * 4][t->cols * 4][LANES] */
+    float *d,               /* OUT [position 6 * i + j][t->rows][t->cols][LANES] */
+    int64_t step)           /* floats between positions */
+{
+    int64_t height = t->rows * 4, width = t->cols * 4;
+    stage_box(g, q->oh, q->ow, channels, t->row * 4, t->col * 4, height, width, stage);
+    for (int64_t i = 0; i < height; i += 4)
+        for (int64_t j = 0; j < width; j += 4, d += LANES)
+            gradient_tile(stage + (i * width + j) * LANES, width * LANES, d, step);
+}
+
+#if LANES == 16
+#define DOWN 8      /* input channels of a register tile, which is 2 vectors of outputs wide */
+#else
+#define DOWN 4
+#endif
+
+/* u[inputs][outputs] (+)= sum over tiles of v[tile][input] * d[tile][output], for `vectors` blocks of outputs. */
+INLINE void product_block(
+    const int vectors, int64_t tiles,
+    const float *v,         /* IN [tiles][LANES] */
+    const float *d,         /* IN, blocks `block` floats apart, of [tiles][LANES] */
+    int64_t block,
+    float *u,               /* OUT, blocks `step` floats apart, of [LANES inputs][LANES outputs]; IN too when accumulating */
+    int64_t step,
+    int accumulate)
+{
+    for (int from = 0; from < LANES; from += DOWN) {
+        vec acc[DOWN][2];
+#pragma GCC unroll 8
+        for (int r = 0; r < DOWN; r++) acc[r][0] = acc[r][1] = (vec){0};
+        for (int64_t t = 0; t < tiles; t++) {
+            vec across[2];
+#pragma GCC unroll 2
+            for (int w = 0; w < vectors; w++) across[w] = load(d + w * block + t * LANES);
+#pragma GCC unroll 8
+            for (int r = 0; r < DOWN; r++) {
+                vec down = splat(v[t * LANES + from + r]);
+#pragma GCC unroll 2
+                for (int w = 0; w < vectors; w++) acc[r][w] += down * across[w];
+            }
+        }
+#pragma GCC unroll 8
+        for (int r = 0; r < DOWN; r++)
+#pragma GCC unroll 2
+            for (int w = 0; w < vectors; w++) {
+                float *sum = u + w * step + (from + r) * LANES;
+                store(sum, accumulate ? acc[r][w] + load(sum) : acc[r][w]);
+            }
+    }
+}
+
+/* Sums over tiles for one block of inputs and 1 or 2 blocks of outputs, at `count` positions. */
+static void winograd_tile_sums(
+    int64_t count, int64_t blocks, int64_t tiles,
+    const float *v, int64_t v_position,     /* IN [count][tiles][LANES] */
+    const float *d, int64_t d_position, int64_t d_block,    /* IN [count][blocks][tiles][LANES] */
+    float *u,               /* OUT [blocks][36][LANES][LANES], `count` positions; IN too when accumulating */
+    int accumulate)
+{
+    enum { SQUARE = LANES * LANES };
+    for (int64_t p = 0; p < count; p++, v += v_position, d += d_position, u += SQUARE)
+        if (blocks == 2) product_block(2, tiles, v, d, d_block, u, 36 * SQUARE, accumulate);
+        else product_block(1, tiles, v, d, d_block, u, 36 * SQUARE, accumulate);
+}
+
+/* Three weights from the sums at six positions: powers of the points over the products of their distances. */
+INLINE void weight_row(const vec m[6], vec y[3])
+{
+    const float a = NEAR * NEAR, b = FAR * FAR, at_near = 1 / (2 * a * (a - b)), at_far = 1 / (2 * b * (b - a));
+    vec near = (m[1] + m[2]) * at_near, far = (m[3] + m[4]) * at_far;
+    y[0] = m[0] * (1 / (a * b)) + near + far;
+    y[1] = (m[1] - m[2]) * (NEAR * at_near) + (m[3] - m[4]) * (FAR * at_far);
+    y[2] = near * a + far * b + m[5];
+}
+
+/* Weights of one block of inputs and one of outputs from their sums at all positions. */
+static void winograd_weights(
+    const float *u,         /* IN, `parts` of [36][LANES inputs][LANES outputs], `step` floats apart, added in order */
+    int64_t parts, int64_t step,
+    int64_t inputs, int64_t outputs,    /* of the block, 1..LANES */
+    float *dw, int64_t ldw) /* OUT [outputs][inputs][3][3], outputs ldw apart */
+{
+    float across[9 * LANES * LANES];    /* [inputs][3][3][LANES] */
+    for (int64_t c = 0; c < inputs; c++) {
+        vec half[6][3];
+#pragma GCC unroll 6
+        for (int j = 0; j < 6; j++) {
+            vec m[6];
+#pragma GCC unroll 6
+            for (int i = 0; i < 6; i++) m[i] = load(u + ((6 * i + j) * LANES + c) * LANES);
+            for (int64_t p = 1; p < parts; p++)
+#pragma GCC unroll 6
+                for (int i = 0; i < 6; i++) m[i] += load(u + p * step + ((6 * i + j) * LANES + c) * LANES);
+            weight_row(m, half[j]);
+        }
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; i++) {
+            vec m[6], y[3];
+#pragma GCC unroll 6
+            for (int j = 0; j < 6; j++) m[j] = half[j][i];
+            weight_row(m, y);
+#pragma GCC unroll 3
+            for (int j = 0; j < 3; j++) store(across + (9 * c + 3 * i + j) * LANES, y[j]);
+        }
+    }
+    for (int64_t t = 0; t < 9 * inputs; t += LANES) {
+        vec m[LANES];
+        int64_t n = 9 * inputs - t < LANES ? 9 * inputs - t : LANES;
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) m[i] = i < n ? load(across + (t + i) * LANES) : (vec){0};
+        transpose(m);
+        for (int64_t o = 0; o < outputs; o++) store_first(dw + o * ldw + t, m[o], n);
+    }
+}

@@ -1,0 +1,229 @@
+"""The weight gradient of 3x3 convolutions with stride 1 by Winograd's F(3x3,4x4): see kernels/winograd_dw.c.
+
+Tiles are transformed, pixels and gradients, chunk by chunk, and the products of a chunk added to the sums. Two ways:
+
+OWN     the tiles are cut into parts, each summed in order by one thread out of its own cache; the parts are added in
+        order. How many there are depends on shapes alone, and so do the bits.
+SHARED  sums too large for copies, or few tiles: all threads transform a chunk that the shared cache holds, then each
+        adds products to sums of its own. When one chunk holds all tiles the sums need not be kept.
+"""
+
+from cython.parallel cimport parallel, prange, threadid
+from libc.stdint cimport int64_t
+
+cimport numpy as cnp
+
+from engine_ext._isa cimport Conv2d, K, Tiles
+from engine_ext.arrays cimport f32, is_f32
+from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
+from engine_ext.memory cimport Block, borrow, empty_f32, piece
+from engine_ext.parallel cimport enter, leave, threads_for
+
+cnp.import_array()
+
+cdef enum:
+    POSITIONS = 36
+    PAD = 16                    # floats between positions: planes must not be 4096 bytes apart
+    STAGE_TILES = 32            # transformed in one go
+    PARTS = 16                  # at most
+    PART_TILES = 64             # that make a part worth its sums
+    PARTS_BYTES = 5 << 20       # of the sums of all parts
+    OWN_BYTES = 600 << 10       # of a chunk in a thread's cache
+    SHARED_BYTES = 4 << 20      # of a chunk for all threads; or as large as the sums that it is added to, up to
+    LARGEST_BYTES = 16 << 20
+    TASKS = 16                  # tasks worth having
+
+
+cdef struct Gradient:
+    Conv2d q
+    const float *x
+    const float *g
+    float *dw
+    float *v                    # of a chunk: [position][input block][tile][LANES]
+    float *d                    # [position][output block][tile][LANES]
+    float *u                    # sums: [part][pair][input block][output block of the pair][position][LANES][LANES]
+    int64_t down, across        # rows of tiles of an image, tiles of a row
+    int64_t total               # rows of tiles of all images
+    int64_t lines               # rows of tiles transformed in one go
+    int64_t inputs, outputs     # blocks of channels
+    int64_t pairs               # of blocks of outputs
+    int64_t parts               # partial sums over the tiles
+    int64_t rows, tiles         # of a chunk, at most: rows of tiles, tiles
+    int64_t v_step, d_step      # floats between positions
+    int64_t slices, count       # slices of the positions, and positions of one
+    int64_t block, step         # floats of the sums of a block of inputs and one of outputs, and of a part
+    size_t v_bytes, d_bytes, stage_bytes
+
+
+cdef void plan(Gradient *t) noexcept nogil:
+    """Cuts the work: every number here depends on shapes and the instruction set only."""
+    cdef const Conv2d *q = &t.q
+    cdef int64_t lanes = K.lanes, row_bytes, chunk_bytes, most
+    t.down, t.across = ceil_div(q.oh, 4), ceil_div(q.ow, 4)
+    t.total = q.n * t.down
+    t.lines = max(min(STAGE_TILES // t.across, t.down), 1)
+    t.inputs, t.outputs = ceil_div(q.c, lanes), ceil_div(q.o, lanes)
+    t.pairs = ceil_div(t.outputs, 2)
+    t.block = POSITIONS * lanes * lanes
+    t.step = t.inputs * t.pairs * 2 * t.block
+    most = min(min(PARTS, PARTS_BYTES // (t.step * <int64_t>sizeof(float))), t.total * t.across // PART_TILES)
+    t.parts = 1
+    while 2 * t.parts <= most:
+        t.parts *= 2
+    row_bytes = POSITIONS * t.across * (t.inputs + t.outputs) * lanes * sizeof(float)
+    chunk_bytes = min(max(t.step * <int64_t>sizeof(float), SHARED_BYTES), LARGEST_BYTES) if t.parts == 1 else OWN_BYTES
+    t.rows = min(max(chunk_bytes // row_bytes, 1), ceil_div(t.total, t.parts))
+    t.tiles = t.rows * t.across
+    t.v_step, t.d_step = t.inputs * t.tiles * lanes + PAD, t.outputs * t.tiles * lanes + PAD
+    t.slices = min(ceil_div(TASKS, t.inputs * t.pairs), POSITIONS) if t.parts == 1 else 1
+    t.count = ceil_div(POSITIONS, t.slices)
+    t.slices = ceil_div(POSITIONS, t.count)
+    t.v_bytes, t.d_bytes = piece(POSITIONS * t.v_step * sizeof(float)), piece(POSITIONS * t.d_step * sizeof(float))
+    t.stage_bytes = piece((4 * t.lines + 2) * (4 * t.across + 2) * lanes * sizeof(float))
+
+
+cdef int own_sums(Gradient *t, int team) except -1:
+    cdef size_t own = t.v_bytes + t.d_bytes + t.stage_bytes, u_bytes = piece(t.parts * t.step * sizeof(float))
+    cdef Block scratch = borrow(u_bytes + team * own)
+    cdef char *base = <char *>scratch.data + u_bytes
+    cdef unsigned mode = 0
+    cdef int64_t i
+    t.u = <float *>scratch.data
+    with nogil, parallel(num_threads=team):
+        mode = enter()
+        for i in prange(t.parts, schedule="static"):
+            sum_part(t, i, base + threadid() * own)
+        for i in prange(t.inputs * t.outputs, schedule="static"):
+            weights(t, i, sums_of(t, i))
+        leave(mode)
+    return 0
+
+
+cdef void sum_part(const Gradient *whole, int64_t part, char *scratch) noexcept nogil:
+    """One part of the tiles, chunk by chunk."""
+    cdef Gradient t = whole[0]
+    cdef int64_t first = part * t.total // t.parts, last = (part + 1) * t.total // t.parts, chunk, start, rows, i
+    t.v, t.d, t.u = <float *>scratch, <float *>(scratch + t.v_bytes), t.u + part * t.step
+    for chunk in range(ceil_div(last - first, t.rows)):
+        start = first + chunk * t.rows
+        rows = min(t.rows, last - start)
+        for i in range(t.inputs + t.outputs):
+            transform(&t, start, 0, rows, i, <float *>(scratch + t.v_bytes + t.d_bytes))
+        for i in range(t.inputs * t.pairs):
+            products(&t, i, 0, rows * t.across, chunk > 0, t.u + i * 2 * t.block)
+
+
+cdef int shared_sums(Gradient *t, int team) except -1:
+    cdef bint once = t.rows == t.total and t.slices == 1    # the sums of a task are turned into weights at once
+    cdef int64_t blocks = t.inputs + t.outputs, tasks = t.inputs * t.pairs, chunk, start, rows, i
+    cdef size_t own = max(t.stage_bytes, piece(2 * t.block * sizeof(float)))
+    cdef size_t u_bytes = 0 if once else piece(t.step * sizeof(float))
+    cdef Block scratch = borrow(t.v_bytes + t.d_bytes + u_bytes + team * own)
+    cdef char *base = <char *>scratch.data + t.v_bytes + t.d_bytes + u_bytes
+    cdef unsigned mode = 0
+    t.v, t.d = <float *>scratch.data, <float *>(<char *>scratch.data + t.v_bytes)
+    t.u = <float *>(<char *>scratch.data + t.v_bytes + t.d_bytes)
+    for chunk in range(ceil_div(t.total, t.rows)):
+        start = chunk * t.rows
+        rows = min(t.rows, t.total - start)
+        with nogil, parallel(num_threads=team):
+            mode = enter()
+            for i in prange(ceil_div(rows, t.lines) * blocks, schedule="static"):
+                transform(t, start, i // blocks * t.lines, min(t.lines, rows - i // blocks * t.lines), i % blocks,
+                          <float *>(base + threadid() * own))
+            if once:
+                for i in prange(tasks, schedule="static"):
+                    pair_weights(t, i, rows * t.across, <float *>(base + threadid() * own))
+            else:
+                for i in prange(tasks * t.slices, schedule="static"):
+                    products(t, i // t.slices, i % t.slices * t.count, rows * t.across, chunk > 0,
+                             t.u + i // t.slices * 2 * t.block)
+            leave(mode)
+    if not once:
+        with nogil, parallel(num_threads=team):
+            mode = enter()
+            for i in prange(t.inputs * t.outputs, schedule="static"):
+                weights(t, i, sums_of(t, i))
+            leave(mode)
+    return 0
+
+
+cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows, int64_t block,
+                    float *stage) noexcept nogil:
+    """Rows of tiles of a chunk that begins at `start`, from `row` on; one block of channels, pixels' or gradients'."""
+    cdef const Conv2d *q = &t.q
+    cdef Tiles tiles
+    cdef int64_t lanes = K.lanes, stop = row + rows, c = block * lanes, o = (block - t.inputs) * lanes, image
+    tiles.col, tiles.cols = 0, t.across
+    while row < stop:
+        image = (start + row) // t.down
+        tiles.row = (start + row) % t.down
+        tiles.rows = min(min(t.down - tiles.row, stop - row), t.lines)
+        if block < t.inputs:
+            K.winograd4_input(q, t.x + (image * q.c + c) * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
+                              t.v + c * t.tiles + row * t.across * lanes, t.v_step)
+        else:
+            K.winograd_gradient(q, t.g + (image * q.o + o) * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
+                                t.d + o * t.tiles + row * t.across * lanes, t.d_step)
+        row += tiles.rows
+
+
+cdef void products(const Gradient *t, int64_t task, int64_t first, int64_t tiles, bint accumulate,
+                   float *u) noexcept nogil:
+    """The products of a chunk for a pair of output blocks and a block of inputs; a slice of positions from `first`."""
+    cdef int64_t i = task % t.inputs, o = task // t.inputs * 2, lanes = K.lanes
+    K.winograd_tile_sums(min(t.count, POSITIONS - first), min(2, t.outputs - o), tiles,
+                         t.v + first * t.v_step + i * t.tiles * lanes, t.v_step,
+                         t.d + first * t.d_step + o * t.tiles * lanes, t.d_step, t.tiles * lanes,
+                         u + first * lanes * lanes, accumulate)
+
+
+cdef void pair_weights(const Gradient *t, int64_t task, int64_t tiles, float *u) noexcept nogil:
+    """The weights of a pair of output blocks and a block of inputs."""
+    cdef int64_t i = task % t.inputs, o = task // t.inputs * 2, k
+    products(t, task, 0, tiles, False, u)
+    for k in range(min(2, t.outputs - o)):
+        weights(t, (o + k) * t.inputs + i, u + k * t.block)
+
+
+cdef const float *sums_of(const Gradient *t, int64_t task) noexcept nogil:
+    """Where the first part's sums of an output block and an input block lie."""
+    cdef int64_t i = task % t.inputs, o = task // t.inputs
+    return t.u + ((o // 2 * t.inputs + i) * 2 + o % 2) * t.block
+
+
+cdef void weights(const Gradient *t, int64_t task, const float *u) noexcept nogil:
+    """The weights of an output block and an input block."""
+    cdef const Conv2d *q = &t.q
+    cdef int64_t lanes = K.lanes, c = task % t.inputs * lanes, o = task // t.inputs * lanes
+    K.winograd_weights(u, t.parts, t.step, min(lanes, q.c - c), min(lanes, q.o - o), t.dw + (o * q.c + c) * 9, q.c * 9)
+
+
+def conv2d_dw(g, x, geom):
+    """Gradient of conv2d by its weights: g[n, o, oh, ow], x[n, c, h, w] -> [o, c, 3, 3].
+
+    Windows of 3x3, stride 1, one group and no dilation: else ValueError, as when the arrays do not have the geometry's
+    sizes. float32 and C-contiguous, else NotImplemented.
+    """
+    cdef Gradient t
+    cdef Conv2d *q = &t.q
+    if not is_f32(g) or not is_f32(x):
+        return NotImplemented
+    read_conv2d(geom, q)
+    if q.kh != 3 or q.kw != 3 or max(max(q.sh, q.sw), max(q.dh, q.dw), max(q.uh, q.uw), q.groups) != 1:
+        raise ValueError(f"Winograd's weight gradient takes 3x3 windows, stride 1 and one group, got {geom.ints}")
+    expect_shape("g", g, q.n, q.o, q.oh, q.ow)
+    expect_shape("x", x, q.n, q.c, q.h, q.w)
+    cdef Py_ssize_t[4] shape = [q.o, q.c, 3, 3]
+    dw = empty_f32(4, shape)
+    if q.n == 0:
+        dw.fill(0)
+        return dw
+    t.x, t.g, t.dw = f32(x), f32(g), f32(dw)
+    plan(&t)
+    cdef int team = threads_for(<double>q.n * q.oh * q.ow * q.o * q.c * 9 / 64)
+    if t.parts == 1:
+        shared_sums(&t, team)
+    else:
+        own_sums(&t, team)
+    return dw
