@@ -13,6 +13,30 @@ cdef extern from "kernels.h" nogil:
 
     ctypedef void (*update_step)(int64_t n, float *p, const float *g, float **state, const Update *u) noexcept nogil
 
+    int NORM_CHANNELS
+
+    ctypedef struct Norm:
+        int64_t images, channels, h, w
+        const float *x
+        const float *mean
+        const float *invstd
+        const float *weight
+        const float *bias
+        const float *residual
+        const float *g
+        const float *y
+        const uint8_t *taps
+        float *out
+        float *inner
+        uint8_t *found
+
+    ctypedef struct NormPart:
+        int64_t image, images, channel, channels, column, n
+
+    ctypedef void (*norm_planes)(const Norm *q, int64_t first, int64_t last, int64_t column, int64_t n) noexcept nogil
+    ctypedef void (*norm_reduction)(const Norm *q, const NormPart *p, double *sum, double *products) noexcept nogil
+    ctypedef void (*norm_gradient)(const Norm *q, const NormPart *p, const float *factors) noexcept nogil
+
     ctypedef struct Conv2d:
         int64_t n, c, h, w, o, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, uh, uw, oh, ow
 
@@ -110,19 +134,35 @@ cdef extern from "kernels.h" nogil:
         void (*sigmoid_dx)(int64_t n, const float *g, const float *y, float *dx) noexcept nogil
         void (*tanh_dx)(int64_t n, const float *g, const float *y, float *dx) noexcept nogil
         # pool.c
-        void (*max_pool_plane)(const Pool2d *q, const float *x, float *y, void *taps) noexcept nogil
-        void (*max_pool_plane_dx)(const Pool2d *q, const float *g, const void *taps, float *dx) noexcept nogil
-        void (*avg_pool_plane)(const Pool2d *q, const float *x, float *y) noexcept nogil
-        void (*avg_pool_plane_dx)(const Pool2d *q, const float *g, float *dx) noexcept nogil
+        void (*max_pool)(const Pool2d *q, int64_t first, int64_t last, int64_t row, int64_t rows, const float *x,
+            float *y, void *taps) noexcept nogil
+        void (*relu_max_pool)(const Pool2d *q, int64_t first, int64_t last, int64_t row, int64_t rows, const float *x,
+            float *y, void *taps) noexcept nogil
+        void (*max_pool_dx)(const Pool2d *q, int64_t first, int64_t last, int64_t row, int64_t rows, const float *g,
+            const void *taps, float *dx) noexcept nogil
+        void (*avg_pool)(const Pool2d *q, int64_t first, int64_t last, int64_t row, int64_t rows, const float *x,
+            float *y) noexcept nogil
+        void (*avg_pool_dx)(const Pool2d *q, int64_t first, int64_t last, int64_t row, int64_t rows, const float *g,
+            float *dx) noexcept nogil
         # norm.c
-        void (*part_moments)(int64_t images, int64_t n, int64_t step, const float *x, double *moments) noexcept nogil
-        void (*merge_moments)(int64_t parts, const double *moments, float *mean, float *variance) noexcept nogil
-        void (*affine_planes)(int64_t first, int64_t last, int64_t channels, int64_t n, const float *x,
-            const float *mean, const float *invstd, const float *w, const float *b, float *y) noexcept nogil
-        void (*part_gradient_sums)(int64_t images, int64_t n, int64_t step, const float *g, const float *x,
-            float mean, double *sums) noexcept nogil
-        void (*part_gradient)(int64_t images, int64_t n, int64_t step, const float *g, const float *x, float mean,
-            float kg, float kx, float k, float *dx) noexcept nogil
+        void (*norm_moments)(const Norm *q, const NormPart *p, double *mean, double *squares) noexcept nogil
+        void (*merge_moments)(int64_t channels, int64_t parts, int64_t stride, const double *counts,
+            const double *moments, float *mean, float *variance) noexcept nogil
+        norm_planes norm_map
+        norm_planes norm_relu
+        norm_planes norm_add_relu
+        norm_reduction norm_sums
+        norm_reduction norm_relu_sums
+        norm_reduction norm_add_relu_sums
+        void (*norm_factors)(const Norm *q, int64_t first, int64_t last, int64_t parts, const double *sums,
+            int constants, float *factors, float *dw, float *db) noexcept nogil
+        norm_gradient norm_dx
+        norm_gradient norm_relu_dx
+        norm_gradient norm_add_relu_dx
+        # norm_pool.c
+        norm_planes norm_relu_pool
+        norm_reduction norm_pool_sums
+        norm_gradient norm_pool_dx
         # loss.c
         void (*softmax_rows)(int64_t rows, int64_t n, const float *x, float *y) noexcept nogil
         void (*log_softmax_rows)(int64_t rows, int64_t n, const float *x, float *y) noexcept nogil

@@ -265,6 +265,14 @@ POOLS = [
     ((1, 1, 5, 150), {"kernel_size": (2, 3), "stride": (1, 1)}), ((1, 1, 4, 300), {"kernel_size": 2, "stride": (2, 4)}),
     ((1, 1, 1, 1), {"kernel_size": 2, "dilation": 2, "padding": 1}), ((0, 3, 4, 4), {"kernel_size": 2}),
     ((2, 0, 4, 4), {"kernel_size": 2}), ((1, 1, 6, 6), {"kernel_size": 2, "stride": 2**40}),
+    ((3, 5, 8, 16), {"kernel_size": 2}), ((5, 7, 4, 4), {"kernel_size": 2}), ((1, 3, 6, 2), {"kernel_size": 2}),
+    ((3, 3, 9, 8), {"kernel_size": 2}), ((3, 3, 7, 4), {"kernel_size": 2}), ((1, 1, 118, 70), {"kernel_size": 2}),
+    ((1, 1, 92, 90), {"kernel_size": 3, "stride": 2, "padding": 1}), ((1, 1, 82, 101), {"kernel_size": 3, "stride": 1, "padding": 1}),
+    ((1, 1, 36, 70), {"kernel_size": 3, "stride": 1}), ((1, 1, 92, 91), {"kernel_size": 5, "stride": 2, "padding": 2}),
+    ((4, 3, 15, 15), {"kernel_size": 3, "stride": 2, "padding": 1}), ((4, 3, 3, 3), {"kernel_size": 3, "stride": 1, "padding": 1}),
+    ((1, 1, 2, 1), {"kernel_size": 3, "stride": 2, "padding": 1}), ((1, 2, 40, 66), {"kernel_size": 3, "stride": 2, "ceil_mode": True}),
+    ((5, 7, 7, 7), {"kernel_size": 7}), ((3, 11, 1, 1), {"kernel_size": 1}), ((40, 1, 5, 3), {"kernel_size": (5, 3)}),
+    ((1, 2, 130, 140), {"kernel_size": (130, 140)}),
 ]  # fmt: skip
 
 

@@ -24,6 +24,28 @@ typedef struct Update {
 } Update;
 typedef void (*update_step)(int64_t n, float *p, const float *g, float **state, const Update *update);
 
+/* Batch normalisation of x[images, channels, h, w] and what lies behind it: the arrays of one call, NULL where it has
+ * none. `weight` and `bias` may be NULL. */
+#define NORM_CHANNELS 64 /* at most, in a part */
+typedef struct Norm {
+    int64_t images, channels, h, w;
+    const float *x, *mean, *invstd, *weight, *bias;
+    const float *residual; /* what is added before the ReLU */
+    const float *g, *y;    /* gradient of the output; the output */
+    const uint8_t *taps;   /* where a pooling behind found the largest: 2*i + j, or 4 */
+    float *out;            /* OUT y, or dx */
+    float *inner;          /* OUT the gradient that the ReLU lets through, that of the residual */
+    uint8_t *found;        /* OUT taps */
+} Norm;
+
+/* The floats column..column + n of the planes of some neighbouring channels in some neighbouring images. */
+typedef struct NormPart {
+    int64_t image, images, channel, channels, column, n;
+} NormPart;
+typedef void (*norm_planes)(const Norm *q, int64_t first, int64_t last, int64_t column, int64_t n);
+typedef void (*norm_reduction)(const Norm *q, const NormPart *p, double *sum, double *products);
+typedef void (*norm_gradient)(const Norm *q, const NormPart *p, const float *factors);
+
 /* A convolution's sizes, as engine/geometry.py has them: x[n, c, h, w], weights [o, c / groups, kh, kw]. */
 typedef struct Conv2d {
     int64_t n, c, h, w, o, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, uh, uw, oh, ow;

@@ -1,117 +1,18 @@
-/* Max and average pooling of one plane, and their gradients.
+/* Max and average pooling and their gradients, on some rows of some planes.
  *
- * Windows of 2x2 side by side have their own loops. Others run along a row of outputs, a vector of them at a time, tap
- * by tap of the window; where a row has fewer than 4 outputs, windows are visited one by one.
+ * 2x2 and 3x3 windows and whole planes have their own loops. Others run along a row of outputs, a vector of them at a
+ * time, tap by tap of the window; where a row has fewer than 4 outputs, windows are visited one by one.
  */
 #include "kernels.h"
-#include "vec.h"
+#include "windows.h"
 
 #define STRIP 64   /* outputs at a time where averages need a buffer */
 #define NARROW 4   /* rows with fewer outputs go window by window */
-#define MINUS_INFINITY (-__builtin_inff())
 #define WIDE_TAPS(q) ((q)->kh * (q)->kw > 256) /* taps are int32, else uint8 */
 
-INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-INLINE int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 INLINE int64_t ceil_div(int64_t a, int64_t b) { return b == 1 ? a : (a + b - 1) / b; } /* divisions are slow */
 
-/* Where v replaces the best so far: the larger, the first of equals, the first NaN above all. */
-INLINE ivec beats(vec v, vec best) { return ~(v <= best) & (best == best); }
-INLINE ivec choose_int(ivec mask, ivec a, ivec b) { return (mask & a) | (~mask & b); }
-
-/* ----- 2x2 windows side by side ----- */
-
-static int is_2x2(const Pool2d *q)
-{
-    return q->kh == 2 && q->kw == 2 && q->sh == 2 && q->sw == 2 && q->dh == 1 && q->dw == 1 && q->pt == 0 &&
-           q->pl == 0 && 2 * q->oh <= q->h && 2 * q->ow <= q->w;
-}
-
-/* The vectors of a row of `count` outputs: the last overlaps the one before and writes the same again; a row shorter
- * than a vector is a partial one. */
-#define FOR_ROW(j, n, count)                                                                                   \
-    for (int64_t j = 0, n = min64(LANES, count); j < (count);                                                  \
-         j = j + LANES < (count) && j + 2 * LANES > (count) ? (count)-LANES : j + LANES)
-
-/* Left and right floats of n windows of a row. */
-INLINE void load_pairs(const float *x, int64_t n, vec *left, vec *right)
-{
-    vec a = load_first(x, 2 * n), b = load_first(x + LANES, max64(2 * n - LANES, 0));
-    *left = evens(a, b);
-    *right = odds(a, b);
-}
-
-INLINE void store_pairs(float *x, int64_t n, vec left, vec right)
-{
-    store_first(x, weave_low(left, right), 2 * n);
-    store_first(x + LANES, weave_high(left, right), max64(2 * n - LANES, 0));
-}
-
-static void max_rows_2x2(int64_t w, int64_t count, const float *x, float *y, uint8_t *taps)
-{
-    FOR_ROW(j, n, count)
-    {
-        vec a, b, c, d;
-        load_pairs(x + 2 * j, n, &a, &b);
-        load_pairs(x + w + 2 * j, n, &c, &d);
-        ivec right = beats(b, a), right_low = beats(d, c);
-        vec upper = choose(right, b, a), lower = choose(right_low, d, c);
-        ivec down = beats(lower, upper);
-        store_first(y + j, choose(down, lower, upper), n);
-        store_bytes(taps + j, choose_int(down, 2 - right_low, -right), n);
-    }
-}
-
-static void max_rows_2x2_dx(int64_t w, int64_t count, const float *g, const uint8_t *taps, float *dx)
-{
-    const vec none = {0};
-    FOR_ROW(j, n, count)
-    {
-        vec v = load_first(g + j, n);
-        ivec tap = load_bytes(taps + j, n);
-        store_pairs(dx + 2 * j, n, choose(tap == 0, v, none), choose(tap == 1, v, none));
-        store_pairs(dx + w + 2 * j, n, choose(tap == 2, v, none), choose(tap == 3, v, none));
-    }
-}
-
-static void mean_rows_2x2(int64_t w, int64_t count, const float *x, float scale, float *y)
-{
-    FOR_ROW(j, n, count)
-    {
-        vec a, b, c, d;
-        load_pairs(x + 2 * j, n, &a, &b);
-        load_pairs(x + w + 2 * j, n, &c, &d);
-        store_first(y + j, (((a + b) + c) + d) * scale, n);
-    }
-}
-
-static void mean_rows_2x2_dx(int64_t w, int64_t count, const float *g, float scale, float *dx)
-{
-    FOR_ROW(j, n, count)
-    {
-        vec v = load_first(g + j, n) * scale;
-        store_pairs(dx + 2 * j, n, v, v);
-        store_pairs(dx + w + 2 * j, n, v, v);
-    }
-}
-
-/* Rows and columns of dx that no 2x2 window covers. */
-static void zero_rest(const Pool2d *q, float *dx)
-{
-    if (q->w > 2 * q->ow)
-        for (int64_t r = 0; r < 2 * q->oh; r++) memset(dx + r * q->w + 2 * q->ow, 0, (size_t)(q->w - 2 * q->ow) * 4);
-    memset(dx + 2 * q->oh * q->w, 0, (size_t)((q->h - 2 * q->oh) * q->w) * 4);
-}
-
 /* ----- Any windows, along a row of outputs ----- */
-
-/* Columns c, c + 1 ... of a row of w, LANES of them; `fill` for those outside. */
-INLINE vec load_neighbours(const float *row, int64_t c, int64_t w, float fill)
-{
-    if (c >= 0 && c + LANES <= w) return load(row + c);
-    int64_t begin = min64(max64(-c, 0), LANES);
-    return load_between(row + c, begin, max64(min64(w - c, LANES), begin), fill);
-}
 
 /* Columns c, c + step ... of a row of w, LANES of them; `fill` for those outside. */
 INLINE vec load_columns(const float *row, int64_t c, int64_t step, int64_t w, float fill)
@@ -225,58 +126,59 @@ static float sum_window(const Pool2d *q, const float *x, int64_t i, int64_t j)
     return sum;
 }
 
-/* ----- Planes ----- */
-
-static void max_pool_plane(const Pool2d *q, const float *x, float *y, void *taps)
+/* Outputs row .. end of a plane. */
+static void max_rows(const Pool2d *q, int64_t row, int64_t end, const float *x, float *y, void *taps)
 {
-    if (is_2x2(q)) {
-        for (int64_t i = 0; i < q->oh; i++)
-            max_rows_2x2(q->w, q->ow, x + 2 * i * q->w, y + i * q->ow, (uint8_t *)taps + i * q->ow);
-        return;
-    }
-    const int64_t tap_size = WIDE_TAPS(q) ? sizeof(int32_t) : 1;
-    for (int64_t i = 0; i < q->oh; i++, y += q->ow, taps = (char *)taps + q->ow * tap_size) {
+    for (int64_t i = row; i < end; i++) {
+        float *to = y + i * q->ow;
+        void *found = (char *)taps + i * q->ow * (WIDE_TAPS(q) ? sizeof(int32_t) : 1);
         if (q->ow < NARROW)
             for (int64_t j = 0; j < q->ow; j++) {
                 int32_t tap;
-                max_window(q, x, i, j, y + j, &tap);
-                if (WIDE_TAPS(q)) ((int32_t *)taps)[j] = tap;
-                else ((uint8_t *)taps)[j] = (uint8_t)tap;
+                max_window(q, x, i, j, to + j, &tap);
+                if (WIDE_TAPS(q)) ((int32_t *)found)[j] = tap;
+                else ((uint8_t *)found)[j] = (uint8_t)tap;
             }
-        else if (q->sw == 1) max_row(q, 1, x, i, y, taps);
-        else if (q->sw == 2) max_row(q, 2, x, i, y, taps);
-        else max_row(q, q->sw, x, i, y, taps);
+        else if (q->sw == 1) max_row(q, 1, x, i, to, found);
+        else if (q->sw == 2) max_row(q, 2, x, i, to, found);
+        else max_row(q, q->sw, x, i, to, found);
     }
 }
 
-static void max_pool_plane_dx(const Pool2d *q, const float *g, const void *taps, float *dx)
+/* The windows of row i that meet the rows row .. end of dx. */
+static void scatter_row(const Pool2d *q, int64_t i, int64_t row, int64_t end, const int64_t *offsets, const float *g,
+                        const void *taps, float *dx)
 {
-    if (is_2x2(q)) {
-        zero_rest(q, dx);
-        for (int64_t i = 0; i < q->oh; i++)
-            max_rows_2x2_dx(q->w, q->ow, g + i * q->ow, (const uint8_t *)taps + i * q->ow, dx + 2 * i * q->w);
-        return;
+    const int64_t top = i * q->sh - q->pt, count = q->kh * q->kw;
+    const int whole = offsets && top >= row && top + q->dh * (q->kh - 1) < end;
+    for (int64_t j = 0; j < q->ow; j++) {
+        const int64_t at = i * q->ow + j, left = j * q->sw - q->pl;
+        const int64_t t = WIDE_TAPS(q) ? ((const int32_t *)taps)[at] : ((const uint8_t *)taps)[at];
+        if (t < 0 || t >= count) continue;
+        if (whole && left >= 0 && left + q->dw * (q->kw - 1) < q->w) {
+            dx[top * q->w + left + offsets[t]] += g[at];
+            continue;
+        }
+        const int64_t r = top + t / q->kw * q->dh, c = left + t % q->kw * q->dw;
+        if (r >= row && r < end && c >= 0 && c < q->w) dx[r * q->w + c] += g[at];
     }
-    memset(dx, 0, (size_t)(q->h * q->w) * sizeof *dx);
-    const int64_t count = q->kh * q->kw, inner_h = q->dh * (q->kh - 1), inner_w = q->dw * (q->kw - 1);
+}
+
+/* The rows of windows that reach the rows row .. end of the image. */
+INLINE int64_t first_window(const Pool2d *q, int64_t row)
+{
+    return max64(row + q->pt - q->dh * (q->kh - 1) + q->sh - 1, 0) / q->sh;
+}
+INLINE int64_t end_window(const Pool2d *q, int64_t end) { return min64((end - 1 + q->pt) / q->sh + 1, q->oh); }
+
+static void scatter_rows(const Pool2d *q, int64_t row, int64_t end, const float *g, const void *taps, float *dx)
+{
     int64_t offsets[256]; /* of a tap within the image */
     if (!WIDE_TAPS(q))
-        for (int64_t t = 0; t < count; t++) offsets[t] = t / q->kw * q->dh * q->w + t % q->kw * q->dw;
-    for (int64_t i = 0; i < q->oh; i++) {
-        const int64_t top = i * q->sh - q->pt;
-        const int inside_h = !WIDE_TAPS(q) && top >= 0 && top + inner_h < q->h;
-        for (int64_t j = 0; j < q->ow; j++) {
-            const int64_t at = i * q->ow + j, left = j * q->sw - q->pl;
-            const int64_t t = WIDE_TAPS(q) ? ((const int32_t *)taps)[at] : ((const uint8_t *)taps)[at];
-            if (t < 0 || t >= count) continue;
-            if (inside_h && left >= 0 && left + inner_w < q->w) {
-                dx[top * q->w + left + offsets[t]] += g[at];
-                continue;
-            }
-            const int64_t r = top + t / q->kw * q->dh, c = left + t % q->kw * q->dw;
-            if (r >= 0 && r < q->h && c >= 0 && c < q->w) dx[r * q->w + c] += g[at];
-        }
-    }
+        for (int64_t t = 0; t < q->kh * q->kw; t++) offsets[t] = t / q->kw * q->dh * q->w + t % q->kw * q->dw;
+    memset(dx + row * q->w, 0, (size_t)((end - row) * q->w) * sizeof *dx);
+    for (int64_t i = first_window(q, row); i < end_window(q, end); i++)
+        scatter_row(q, i, row, end, WIDE_TAPS(q) ? NULL : offsets, g, taps, dx);
 }
 
 /* Taps from `start` on, `dilation` apart, that lie in [low, high). */
@@ -308,15 +210,11 @@ static void divisors(const Pool2d *q, int64_t i, int64_t j0, int64_t count, floa
     }
 }
 
-static void avg_pool_plane(const Pool2d *q, const float *x, float *y)
+/* Outputs row .. end of a plane. */
+static void mean_rows(const Pool2d *q, int64_t row, int64_t end, const float *x, float *y)
 {
-    if (is_2x2(q)) {
-        float scale = 1.0f / (q->divisor ? (float)q->divisor : 4.0f);
-        for (int64_t i = 0; i < q->oh; i++) mean_rows_2x2(q->w, q->ow, x + 2 * i * q->w, scale, y + i * q->ow);
-        return;
-    }
     float sum[STRIP], divisor[STRIP];
-    for (int64_t i = 0; i < q->oh; i++)
+    for (int64_t i = row; i < end; i++)
         for (int64_t j0 = 0; j0 < q->ow; j0 += STRIP) {
             int64_t count = min64(STRIP, q->ow - j0);
             if (q->ow < NARROW) for (int64_t j = 0; j < count; j++) sum[j] = sum_window(q, x, i, j0 + j);
@@ -339,11 +237,12 @@ INLINE void spread_tap(int64_t count, const float *restrict g, int64_t step, flo
     for (int64_t j = 0; j < count; j++) dx[j * step] += g[j];
 }
 
-/* A row of outputs, one tap of the window after the other. */
-static void spread_row(const Pool2d *q, const float *share, int64_t i, int64_t j0, int64_t count, float *dx)
+/* A row of outputs to the rows row .. end, one tap of the window after the other. */
+static void spread_row(const Pool2d *q, const float *share, int64_t i, int64_t row, int64_t end, int64_t j0,
+                       int64_t count, float *dx)
 {
     const int64_t top = i * q->sh - q->pt;
-    for (int64_t a = first_inside(top, q->dh); a < q->kh && top + a * q->dh < q->h; a++)
+    for (int64_t a = first_inside(top - row, q->dh); a < q->kh && top + a * q->dh < end; a++)
         for (int64_t b = 0; b < q->kw; b++) {
             int64_t lo = j0, hi = j0 + count;
             columns_inside(q, b, &lo, &hi);
@@ -354,34 +253,105 @@ static void spread_row(const Pool2d *q, const float *share, int64_t i, int64_t j
         }
 }
 
-/* One window on its own. */
-static void spread_window(const Pool2d *q, float share, int64_t i, int64_t j, float *dx)
+/* One window to the rows row .. end. */
+static void spread_window(const Pool2d *q, float share, int64_t i, int64_t row, int64_t end, int64_t j, float *dx)
 {
     const int64_t top = i * q->sh - q->pt, left = j * q->sw - q->pl, b0 = first_inside(left, q->dw);
     const int64_t columns = min64(q->kw, ceil_div(q->w - left, q->dw)) - b0;
-    for (int64_t a = first_inside(top, q->dh); a < q->kh && top + a * q->dh < q->h; a++) {
+    for (int64_t a = first_inside(top - row, q->dh); a < q->kh && top + a * q->dh < end; a++) {
         float *to = dx + (top + a * q->dh) * q->w + left + b0 * q->dw;
         if (q->dw == 1) for (int64_t b = 0; b < columns; b++) to[b] += share;
         else for (int64_t b = 0; b < columns; b++) to[b * q->dw] += share;
     }
 }
 
-static void avg_pool_plane_dx(const Pool2d *q, const float *g, float *dx)
+static void spread_rows(const Pool2d *q, int64_t row, int64_t end, const float *g, float *dx)
 {
-    if (is_2x2(q)) {
-        float scale = 1.0f / (q->divisor ? (float)q->divisor : 4.0f);
-        zero_rest(q, dx);
-        for (int64_t i = 0; i < q->oh; i++) mean_rows_2x2_dx(q->w, q->ow, g + i * q->ow, scale, dx + 2 * i * q->w);
-        return;
-    }
     float share[STRIP], divisor[STRIP];
-    memset(dx, 0, (size_t)(q->h * q->w) * sizeof *dx);
-    for (int64_t i = 0; i < q->oh; i++)
+    memset(dx + row * q->w, 0, (size_t)((end - row) * q->w) * sizeof *dx);
+    for (int64_t i = first_window(q, row); i < end_window(q, end); i++)
         for (int64_t j0 = 0; j0 < q->ow; j0 += STRIP) {
             int64_t count = min64(STRIP, q->ow - j0);
             divisors(q, i, j0, count, divisor);
             for (int64_t j = 0; j < count; j++) share[j] = g[i * q->ow + j0 + j] / divisor[j];
-            if (q->ow >= NARROW) spread_row(q, share, i, j0, count, dx);
-            else for (int64_t j = 0; j < count; j++) spread_window(q, share[j], i, j0 + j, dx);
+            if (q->ow >= NARROW) spread_row(q, share, i, row, end, j0, count, dx);
+            else for (int64_t j = 0; j < count; j++) spread_window(q, share[j], i, row, end, j0 + j, dx);
         }
+}
+
+/* ----- Whole planes ----- */
+
+static int is_whole(const Pool2d *q)
+{
+    return q->oh * q->ow == 1 && q->kh == q->h && q->kw == q->w && (q->pt | q->pb | q->pl | q->pr) == 0 &&
+           q->dh == 1 && q->dw == 1;
+}
+
+/* Sums of LANES planes side by side: added up across by a transposition. */
+static void mean_planes(int64_t planes, int64_t n, float divisor, const float *x, float *y)
+{
+    for (int64_t p = 0; p < planes; p += LANES) {
+        vec m[LANES] = {{0}}, sum = {0};
+        for (int64_t l = 0; l < min64(LANES, planes - p); l++) {
+            const float *from = x + (p + l) * n;
+            vec a = {0}, b = {0};
+            int64_t i = 0;
+#pragma GCC unroll 2
+            for (; i + 2 * LANES <= n; i += 2 * LANES) a += load(from + i), b += load(from + i + LANES);
+            for (; i < n; i += LANES) a += load_first(from + i, n - i);
+            m[l] = a + b;
+        }
+        transpose(m);
+        for (int l = 0; l < LANES; l++) sum += m[l];
+        store_first(y + p, sum / divisor, planes - p);
+    }
+}
+
+static void spread_planes(int64_t planes, int64_t n, float divisor, const float *g, float *dx)
+{
+    for (int64_t p = 0; p < planes; p++, dx += n) {
+        const vec share = splat(g[p] / divisor);
+        for (int64_t i = 0; i < n; i += LANES) store_first(dx + i, share, n - i);
+    }
+}
+
+/* ----- Rows row..row + rows of the planes first..last: of the output, of dx in gradients ----- */
+
+static void max_pool(const Pool2d *q, int64_t first, int64_t last, int64_t row, int64_t rows, const float *x, float *y,
+                     void *taps)
+{
+    const int64_t from = q->h * q->w, to = q->oh * q->ow, tap_size = WIDE_TAPS(q) ? sizeof(int32_t) : 1;
+    if (is_2x2(q)) pool_2x2(LARGEST, q, first, last, row, rows, x, y, taps);
+    else if (is_3x3(q)) max_3x3(q, first, last, row, rows, x, y, taps);
+    else for (int64_t p = first; p < last; p++)
+        max_rows(q, row, row + rows, x + p * from, y + p * to, (char *)taps + p * to * tap_size);
+}
+
+static void max_pool_dx(const Pool2d *q, int64_t first, int64_t last, int64_t row, int64_t rows, const float *g,
+                        const void *taps, float *dx)
+{
+    const int64_t from = q->oh * q->ow, to = q->h * q->w, tap_size = WIDE_TAPS(q) ? sizeof(int32_t) : 1;
+    if (is_2x2(q)) spread_2x2(LARGEST, q, first, last, row, rows, g, taps, dx);
+    else if (is_3x3(q)) max_3x3_dx(q, first, last, row, rows, g, taps, dx);
+    else for (int64_t p = first; p < last; p++)
+        scatter_rows(q, row, row + rows, g + p * from, (const char *)taps + p * from * tap_size, dx + p * to);
+}
+
+static void avg_pool(const Pool2d *q, int64_t first, int64_t last, int64_t row, int64_t rows, const float *x, float *y)
+{
+    const int64_t from = q->h * q->w, to = q->oh * q->ow;
+    if (is_2x2(q)) pool_2x2(MEAN, q, first, last, row, rows, x, y, NULL);
+    else if (is_3x3(q)) mean_3x3(q, first, last, row, rows, x, y);
+    else if (is_whole(q)) mean_planes(last - first, from, window_divisor(q, 0, 0), x + first * from, y + first);
+    else for (int64_t p = first; p < last; p++) mean_rows(q, row, row + rows, x + p * from, y + p * to);
+}
+
+static void avg_pool_dx(const Pool2d *q, int64_t first, int64_t last, int64_t row, int64_t rows, const float *g,
+                        float *dx)
+{
+    const int64_t from = q->oh * q->ow, to = q->h * q->w;
+    if (is_2x2(q)) spread_2x2(MEAN, q, first, last, row, rows, g, NULL, dx);
+    else if (is_3x3(q)) mean_3x3_dx(q, first, last, row, rows, g, dx);
+    else if (is_whole(q) && rows == q->h) spread_planes(last - first, to, window_divisor(q, 0, 0), g + first, dx + first * to);
+    else for (int64_t p = first; p < last; p++) spread_rows(q, row, row + rows, g + p * from, dx + p * to);
 }

@@ -86,6 +86,14 @@ INLINE vec load_between(const float *p, int64_t begin, int64_t end, float fill)
 #endif
 }
 
+/* Lanes below n are kept, the others 0. */
+INLINE vec first_lanes(vec v, int64_t n)
+{
+    ivec index;
+    for (int l = 0; l < LANES; l++) index[l] = l;
+    return n >= LANES ? v : choose(index < (int32_t)n, v, splat(0.0f));
+}
+
 INLINE void store_first(float *p, vec v, int64_t n)
 {
     if (n >= LANES) {
@@ -99,6 +107,24 @@ INLINE void store_first(float *p, vec v, int64_t n)
 #else
     for (int l = 0; l < LANES - 1; l++)
         if (l < n) p[l] = v[l];
+#endif
+}
+
+/* Lanes begin..end-1 to their places behind p, the others nowhere; 0 <= begin <= end <= LANES. */
+INLINE void store_between(float *p, vec v, int64_t begin, int64_t end)
+{
+    if (begin == 0 && end == LANES) {
+        store(p, v);
+        return;
+    }
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << end) - (1u << begin)), v);
+#elif defined(__AVX2__)
+    const ivec lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    _mm256_maskstore_ps(p, (__m256i)((lane >= (int32_t)begin) & (lane < (int32_t)end)), v);
+#else
+    for (int l = 0; l < LANES; l++)
+        if (l >= begin && l < end) p[l] = v[l];
 #endif
 }
 
@@ -126,6 +152,20 @@ INLINE ivec load_bytes(const uint8_t *p, int64_t n)
     if (n >= LANES) memcpy(&b, p, LANES);
     else for (int l = 0; l < LANES - 1; l++)
         if (l < n) b[l] = p[l];
+    return __builtin_convertvector(b, ivec);
+#endif
+}
+
+/* Bytes p[begin..end-1] in their lanes, 0 in the others, which are not read; 0 <= begin <= end <= LANES. */
+INLINE ivec load_bytes_between(const uint8_t *p, int64_t begin, int64_t end)
+{
+#if defined(__AVX512F__)
+    return (ivec)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8((__mmask16)((1u << end) - (1u << begin)), p));
+#else
+    bytes_vec b = {0};
+    if (begin == 0 && end == LANES) memcpy(&b, p, LANES);
+    else for (int l = 0; l < LANES; l++)
+        if (l >= begin && l < end) b[l] = p[l];
     return __builtin_convertvector(b, ivec);
 #endif
 }
@@ -188,5 +228,20 @@ INLINE vec evens(vec a, vec b) { return SHUFFLE_BY(a, b, EVEN, 0); }
 INLINE vec odds(vec a, vec b) { return SHUFFLE_BY(a, b, ODD, 0); }
 INLINE vec weave_low(vec a, vec b) { return SHUFFLE_BY(a, b, WEAVE_LOW, 0); }
 INLINE vec weave_high(vec a, vec b) { return SHUFFLE_BY(a, b, WEAVE_HIGH, 0); }
+
+/* Lane l is that of number index[l] of a and b in a row. */
+INLINE vec pick(vec a, vec b, ivec index)
+{
+#if defined(__AVX512F__)
+    return _mm512_permutex2var_ps(a, (__m512i)index, b);
+#elif defined(__AVX2__)
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(a, (__m256i)index), _mm256_permutevar8x32_ps(b, (__m256i)index),
+                            (vec)(index << 28));
+#else
+    vec v;
+    for (int l = 0; l < LANES; l++) v[l] = index[l] < LANES ? a[index[l]] : b[index[l] - LANES];
+    return v;
+#endif
+}
 
 #endif
