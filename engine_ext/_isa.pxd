@@ -97,6 +97,10 @@ cdef extern from "kernels.h" nogil:
                                 float *v, int64_t step) noexcept nogil
         void (*winograd2_input)(const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage,
                                 float *v, int64_t step) noexcept nogil
+        void (*winograd4_weights)(const float *w, int64_t out_step, int64_t in_step, int rotated, int64_t outs,
+                                  int64_t channels, float *u, int64_t step) noexcept nogil
+        void (*winograd2_weights)(const float *w, int64_t out_step, int64_t in_step, int rotated, int64_t outs,
+                                  int64_t channels, float *u, int64_t step) noexcept nogil
         # winograd_dw.c
         void (*winograd_gradient)(const Conv2d *q, const float *g, int64_t channels, const Tiles *t, float *stage,
                                   float *d, int64_t step) noexcept nogil
@@ -105,6 +109,16 @@ cdef extern from "kernels.h" nogil:
                                    int accumulate) noexcept nogil
         void (*winograd_weights)(const float *u, int64_t parts, int64_t step, int64_t inputs, int64_t outputs,
                                  float *dw, int64_t ldw) noexcept nogil
+        # winograd_output.c
+        void (*winograd_products)(int64_t positions, int64_t tiles, int64_t channels, int64_t outs, const float *v,
+                                  int64_t v_step, int64_t block, const float *u, int64_t u_step, float *m,
+                                  int64_t m_step, int accumulate) noexcept nogil
+        void (*winograd4_output)(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
+                                 const float *bias, int relu, float *stage, float *y) noexcept nogil
+        void (*winograd2_output)(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
+                                 const float *bias, int relu, float *stage, float *y) noexcept nogil
+        void (*winograd4_output_pool)(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
+                                      const float *bias, float *stage, float *y, uint8_t *taps) noexcept nogil
         # machine.c
         double (*fma_chains)(int64_t rounds) noexcept nogil
         void (*stream_read)(const float *x, int64_t n, float *sum) noexcept nogil

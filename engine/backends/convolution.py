@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from engine_ext._isa import isa
 
-from engine_ext import conv, unfold, winograd_dw
+from engine_ext import conv, unfold, winograd, winograd_dw
 
 verbose = os.environ.get("ENGINE_VERBOSE") == "1"
 
@@ -53,21 +53,32 @@ def crops_nothing(geom):
 
 
 def plain_3x3(geom):
-    return (geom.kh, geom.kw) == (3, 3) and geom.stride == geom.dilation == geom.upsample == (1, 1) and geom.groups == 1
+    """A window of 3x3 that neither strides nor spreads, over all channels."""
+    one = geom.stride == geom.dilation == geom.upsample == (1, 1)
+    return one and geom.kh == geom.kw == 3 and geom.groups == 1
 
 
 def many_channels(geom):
     """Faster on maps of 2x2 already, 1 image or many; with 8 channels on either side sometimes slower."""
     return min(geom.c, geom.o) >= 16
 
+def fills_tiles4(geom, height, width):
+    """Many channels, and not much of the tiles of 4x4 outputs beyond the edges."""
+    computed = (height + 3) // 4 * ((width + 3) // 4) * 16
+    return min(geom.c, geom.o) >= 16 and computed <= 1.8 * height * width and isa() != "baseline"
+
 
 FORWARD = (
+    Algorithm("winograd4", winograd.conv2d4, plain_3x3, lambda q: fills_tiles4(q, q.oh, q.ow), 1.5e-5),
+    Algorithm("winograd2", winograd.conv2d2, plain_3x3, never),
     # patches packed straight into the panels of the matrix product
     Algorithm("im2col", conv.conv2d, always, always),
     # patches written out as a matrix first: to force, teach and measure
     Algorithm("im2col_explicit", unfold.conv2d_unfold, crops_nothing, never),
 )
 INPUT_GRADIENT = (
+    Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, lambda q: fills_tiles4(q, q.h, q.w), 1.5e-5),
+    Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, never),
     Algorithm("im2col", conv.conv2d_dx, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dx_fold, crops_nothing, never),
 )

@@ -14,6 +14,7 @@
 #include "pool2x2.c"
 #include "pool3x3.c"
 #include "pool.c"
+#include "winograd_output.c"
 #include "norm.c"
 #include "norm_pool.c"
 #include "loss.c"

@@ -170,3 +170,98 @@ static void winograd2_input(const Conv2d *q, const float *x, int64_t channels, c
 {
     input(2, q, x, channels, t, stage, v, step);
 }
+
+/* --- weights: G g G^T */
+
+/* Three weights to six positions. */
+INLINE void weight_line4(const vec g[3], vec u[6])
+{
+    const float near = 1 / (2 * NEAR2 * (NEAR2 - FAR2)), far = 1 / (2 * FAR2 * (FAR2 - NEAR2));
+    u[0] = g[0] * (1 / (NEAR2 * FAR2));
+    vec even = near * g[0] + near * NEAR2 * g[2], odd = near * NEAR * g[1];
+    u[1] = even + odd;
+    u[2] = even - odd;
+    even = far * g[0] + far * FAR2 * g[2], odd = far * FAR * g[1];
+    u[3] = even + odd;
+    u[4] = even - odd;
+    u[5] = g[2];
+}
+
+INLINE void weight_line2(const vec g[3], vec u[4])
+{
+    vec even = 0.5f * g[0] + 0.5f * g[2];
+    u[0] = g[0];
+    u[1] = even + 0.5f * g[1];
+    u[2] = even - 0.5f * g[1];
+    u[3] = g[2];
+}
+
+INLINE void weight_line(const int m, const vec g[3], vec u[6])
+{
+    if (m == 4) weight_line4(g, u);
+    else weight_line2(g, u);
+}
+
+/* Taps [9][LANES] of one input channel to its row at each position; `turn` -1 reads the taps backwards. */
+INLINE void weight_tile(const int m, const float *taps, int turn, float *u, int64_t step)
+{
+    const int points = m + 2;
+    vec columns[6][3];
+#pragma GCC unroll 3
+    for (int j = 0; j < 3; j++) {
+        vec g[3], line[6];
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; i++) g[i] = load(taps + turn * (3 * i + j) * LANES);
+        weight_line(m, g, line);
+#pragma GCC unroll 6
+        for (int i = 0; i < points; i++) columns[i][j] = line[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < points; i++) {
+        vec line[6];
+        weight_line(m, columns[i], line);
+#pragma GCC unroll 6
+        for (int j = 0; j < points; j++) store(u + (i * points + j) * step, line[j]);
+    }
+}
+
+/* Columns of a row-major matrix to vectors: out[p] holds src[lane][p], lanes below `count`. */
+static __attribute__((noinline)) void lanes_of_rows(float *out, const float *src, int64_t ld, int64_t count, int64_t n)
+{
+    copy_columns(out, LANES, src, ld, count, n);
+}
+
+INLINE void weights(const int m, const float *w, int64_t out_step, int64_t in_step, int rotated, int64_t outs,
+                    int64_t channels, float *u, int64_t step)
+{
+    float taps[9 * LANES * LANES];
+    memset(taps, 0, sizeof taps);
+    for (int64_t c = 0; c < channels; c++, u += 2 * LANES) {
+        if (rotated) {
+            lanes_of_rows(taps, w + c * in_step, out_step, outs, 9);
+            weight_tile(m, taps + 8 * LANES, -1, u, step);
+            continue;
+        }
+        if (c % LANES == 0)
+            lanes_of_rows(taps, w + c * in_step, out_step, outs, 9 * (channels - c < LANES ? channels - c : LANES));
+        weight_tile(m, taps + c % LANES * 9 * LANES, 1, u, step);
+    }
+}
+
+/* Transforms the weights of up to LANES outputs and some input channels. */
+static void winograd4_weights(
+    const float *w,         /* IN, tap t of output o, channel c at o * out_step + c * in_step + t */
+    int64_t out_step, int64_t in_step,
+    int rotated,            /* the taps backwards, as the input gradient needs them; out_step is 9, else in_step is */
+    int64_t outs, int64_t channels,
+    float *u,               /* OUT [position][channel], rows 2 * LANES apart */
+    int64_t step)           /* floats between positions */
+{
+    weights(4, w, out_step, in_step, rotated, outs, channels, u, step);
+}
+
+static void winograd2_weights(const float *w, int64_t out_step, int64_t in_step, int rotated, int64_t outs,
+                              int64_t channels, float *u, int64_t step)
+{
+    weights(2, w, out_step, in_step, rotated, outs, channels, u, step);
+}

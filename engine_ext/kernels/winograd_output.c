@@ -1,0 +1,263 @@
+/* The second half of Winograd's convolution: products over channels at each position, and outputs from them.
+ *
+ * Behind the outputs come bias, ReLU and max pooling by 2x2, whose windows a tile holds whole.
+ */
+
+/* --- products */
+
+#define TERMS 64    /* channels of one accumulator: shorter sums, half the rounding error */
+
+/* m[rows][vectors] (+)= v[channel][rows] * u[channel][vectors]; channels lie in blocks of LANES. */
+INLINE void product_tile(const int rows, const int vectors, int64_t channels, const float *v, int64_t block,
+                         const float *u, float *m, int accumulate)
+{
+    vec acc[MR][2];
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int i = 0; i < vectors; i++) acc[r][i] = (vec){0};
+    for (; channels > 0; channels -= LANES, v += block) {
+        int64_t n = channels < LANES ? channels : LANES;
+        for (int64_t c = 0; c < n; c++, u += 2 * LANES) {
+            vec across[2];
+#pragma GCC unroll 2
+            for (int i = 0; i < vectors; i++) across[i] = load(u + i * LANES);
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++) {
+                vec down = splat(v[r * LANES + c]);
+#pragma GCC unroll 2
+                for (int i = 0; i < vectors; i++) acc[r][i] += down * across[i];
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int i = 0; i < vectors; i++) {
+            float *sum = m + (r * 2 + i) * LANES;
+            store(sum, accumulate ? acc[r][i] + load(sum) : acc[r][i]);
+        }
+}
+
+#define PRODUCT(rows) \
+    static void product_##rows##_1(int64_t channels, const float *v, int64_t block, const float *u, float *m, int add) \
+    { product_tile(rows, 1, channels, v, block, u, m, add); } \
+    static void product_##rows##_2(int64_t channels, const float *v, int64_t block, const float *u, float *m, int add) \
+    { product_tile(rows, 2, channels, v, block, u, m, add); }
+#define PRODUCT_NAMES(rows) {product_##rows##_1, product_##rows##_2},
+#if MR == 14
+#define EVEN_ROWS(F) F(2) F(4) F(6) F(8) F(10) F(12) F(14)
+#elif MR == 8
+#define EVEN_ROWS(F) F(2) F(4) F(6) F(8)
+#elif MR == 6
+#define EVEN_ROWS(F) F(2) F(4) F(6)
+#else
+#define EVEN_ROWS(F) F(2) F(4)
+#endif
+EVEN_ROWS(PRODUCT)
+static void (*const products[MR / 2][2])(int64_t channels, const float *v, int64_t block, const float *u, float *m,
+                                         int add) = {EVEN_ROWS(PRODUCT_NAMES)};
+
+/* m = (m +) v * u at every position. An odd number of tiles is rounded up: v and m have room for one more. */
+static void winograd_products(
+    int64_t positions, int64_t tiles, int64_t channels, int64_t outs,
+    const float *v, int64_t v_step,         /* IN [position][channel block][tile][LANES] */
+    int64_t block,                          /* floats between the channel blocks of v */
+    const float *u, int64_t u_step,         /* IN [position][channel][2 * LANES] */
+    float *m, int64_t m_step,               /* OUT [position][tile][2 * LANES], the first outs (rounded up to vectors) */
+    int accumulate)
+{
+    int64_t pieces = (tiles + MR - 1) / MR, rows = ((tiles + pieces - 1) / pieces + 1) / 2 * 2;
+    for (int64_t p = 0; p < positions; p++, v += v_step, u += u_step, m += m_step)
+        for (int64_t t = 0; t < tiles; t += rows) {
+            int64_t here = tiles - t < rows ? tiles - t : rows;
+            for (int64_t c = 0; c < channels; c += TERMS)
+                products[(here - 1) / 2][outs > LANES](channels - c < TERMS ? channels - c : TERMS,
+                                                       v + c / LANES * block + t * LANES, block, u + c * 2 * LANES,
+                                                       m + t * 2 * LANES, accumulate || c > 0);
+        }
+}
+
+/* --- outputs: A^T m A */
+
+/* Six positions to four pixels. */
+INLINE void output_line4(const vec m[6], vec y[4])
+{
+    vec near = m[1] + m[2], far = m[3] + m[4], near_odd = m[1] - m[2], far_odd = m[3] - m[4];
+    y[0] = m[0] + near + far;
+    y[1] = NEAR * near_odd + FAR * far_odd;
+    y[2] = NEAR2 * near + FAR2 * far;
+    y[3] = NEAR * NEAR2 * near_odd + FAR * FAR2 * far_odd + m[5];
+}
+
+INLINE void output_line2(const vec m[6], vec y[4])
+{
+    y[0] = m[0] + m[1] + m[2];
+    y[1] = m[1] - m[2] - m[3];
+}
+
+INLINE void output_line(const int m, const vec positions[6], vec y[4])
+{
+    if (m == 4) output_line4(positions, y);
+    else output_line2(positions, y);
+}
+
+/* The m x m pixels of a tile from its positions, `step` apart. */
+INLINE void output_tile(const int m, const float *positions, int64_t step, vec bias, int relu, vec y[4][4])
+{
+    const int points = m + 2;
+    vec columns[4][6];
+#pragma GCC unroll 6
+    for (int j = 0; j < points; j++) {
+        vec line[6], four[4];
+#pragma GCC unroll 6
+        for (int i = 0; i < points; i++) line[i] = load(positions + (i * points + j) * step);
+        output_line(m, line, four);
+#pragma GCC unroll 4
+        for (int i = 0; i < m; i++) columns[i][j] = four[i];
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < m; i++) {
+        output_line(m, columns[i], y[i]);
+#pragma GCC unroll 4
+        for (int j = 0; j < m; j++) {
+            y[i][j] += bias;
+            if (relu) y[i][j] = choose(y[i][j] <= splat(0), splat(0), y[i][j]);
+        }
+    }
+}
+
+/* The largest of a window after ReLU, and its tap: the first of equals, 4 where nothing is above 0. */
+INLINE vec pool_window(vec a, vec b, vec c, vec d, ivec *tap)
+{
+    const vec window[4] = {a, b, c, d};
+    vec best = a;
+    ivec at = {0};
+#pragma GCC unroll 3
+    for (int i = 1; i < 4; i++) {
+        ivec larger = beats(window[i], best);
+        best = choose(larger, window[i], best);
+        at = choose_int(larger, (ivec){0} + i, at);
+    }
+    ivec nowhere = best <= splat(0);
+    *tap = choose_int(nowhere, (ivec){0} + 4, at);
+    return choose(nowhere, splat(0), best);
+}
+
+/* Vectors of channels back to planes: pixels `done` .. `count` of a stage [pixel][LANES]; whole vectors only, unless
+ * they are the last ones. Returns how many are done. */
+static int64_t unstage_run(const float *stage, int64_t done, int64_t count, int last, float *y, int64_t plane, int64_t outs)
+{
+    while (done + LANES <= count || (last && done < count)) {
+        vec m[LANES];
+#pragma GCC unroll 16
+        for (int p = 0; p < LANES; p++) m[p] = load(stage + (done + p) * LANES);
+        transpose(m);
+        if (count - done >= LANES && outs == LANES)
+#pragma GCC unroll 16
+            for (int o = 0; o < LANES; o++) store(y + o * plane + done, m[o]);
+        else
+#pragma GCC unroll 16
+            for (int o = 0; o < LANES; o++)
+                if (o < outs) store_first(y + o * plane + done, m[o], count - done);
+        done += LANES;
+    }
+    return done;
+}
+
+/* The same for the taps of pooling, as bytes. */
+static int64_t unstage_taps(const float *stage, int64_t done, int64_t count, int last, uint8_t *taps, int64_t plane,
+                            int64_t outs)
+{
+    while (done + LANES <= count || (last && done < count)) {
+        vec m[LANES];
+#pragma GCC unroll 16
+        for (int p = 0; p < LANES; p++) m[p] = load(stage + (done + p) * LANES);
+        transpose(m);
+#pragma GCC unroll 16
+        for (int o = 0; o < LANES; o++)
+            if (o < outs) store_bytes(taps + o * plane + done, (ivec)m[o], count - done);
+        done += LANES;
+    }
+    return done;
+}
+
+INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t, const float *positions, int64_t step,
+                   int64_t outs, const float *bias, int relu, float *stage, float *y, uint8_t *taps)
+{
+    const int side = pool ? m / 2 : m;      /* of what a tile gives */
+    int64_t oh = pool ? q->oh / 2 : q->oh, ow = pool ? q->ow / 2 : q->ow;
+    int64_t top = t->row * side, left = t->col * side;
+    int64_t height = oh - top < t->rows * side ? oh - top : t->rows * side;
+    int64_t width = ow - left < t->cols * side ? ow - left : t->cols * side;
+    int64_t done = 0, taps_done = 0;
+    float *tap_stage = stage + t->rows * t->cols * side * side * LANES + LANES * LANES;
+    vec b = bias ? load_first(bias, outs) : (vec){0};
+    if (height <= 0 || width <= 0) return;
+    y += top * ow + left;
+    if (pool) taps += top * ow + left;
+    for (int64_t i = 0; i < t->rows; i++) {
+        int64_t rows = height - i * side < side ? height - i * side : side;
+        for (int64_t j = 0; j < t->cols; j++, positions += 2 * LANES) {
+            vec pixels[4][4];
+            ivec at[2][2];
+            int64_t columns = width - j * side < side ? width - j * side : side;
+            output_tile(m, positions, step, b, relu, pixels);
+            if (pool)
+#pragma GCC unroll 2
+                for (int k = 0; k < side; k++)
+#pragma GCC unroll 2
+                    for (int l = 0; l < side; l++)
+                        pixels[k][l] = pool_window(pixels[2 * k][2 * l], pixels[2 * k][2 * l + 1],
+                                                   pixels[2 * k + 1][2 * l], pixels[2 * k + 1][2 * l + 1], &at[k][l]);
+#pragma GCC unroll 4
+            for (int k = 0; k < side; k++) {
+                if (k >= rows) break;
+                int64_t place = ((i * side + k) * width + j * side) * LANES;
+#pragma GCC unroll 4
+                for (int l = 0; l < side; l++) {
+                    if (l >= columns) break;
+                    store(stage + place + l * LANES, pixels[k][l]);
+                    if (pool) store(tap_stage + place + l * LANES, (vec)at[k][l]);
+                }
+            }
+        }
+        if (width == ow) {      /* whole rows are one run */
+            int64_t ready = i * side + side < height ? (i * side + side) * width : height * width;
+            done = unstage_run(stage, done, ready, ready == height * width, y, oh * ow, outs);
+            if (pool) taps_done = unstage_taps(tap_stage, taps_done, ready, ready == height * width, taps, oh * ow, outs);
+            continue;
+        }
+        for (int64_t k = i * side; k < i * side + rows; k++) {
+            unstage_run(stage + k * width * LANES, 0, width, 1, y + k * ow, oh * ow, outs);
+            if (pool) unstage_taps(tap_stage + k * width * LANES, 0, width, 1, taps + k * ow, oh * ow, outs);
+        }
+    }
+}
+
+/* Outputs of a rectangle of tiles of one image, up to LANES channels. */
+static void winograd4_output(
+    const Conv2d *q,        /* oh and ow count */
+    const Tiles *t,
+    const float *m, int64_t step,   /* IN [position][t->rows][t->cols], tiles 2 * LANES apart */
+    int64_t outs,           /* 1 .. LANES */
+    const float *bias,      /* IN [outs] or NULL */
+    int relu,
+    float *stage,           /* scratch [tiles * 16 + LANES][LANES], twice for pooling */
+    float *y)               /* OUT, the first of `outs` planes */
+{
+    output(4, 0, q, t, m, step, outs, bias, relu, stage, y, NULL);
+}
+
+static void winograd2_output(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
+                             const float *bias, int relu, float *stage, float *y)
+{
+    output(2, 0, q, t, m, step, outs, bias, relu, stage, y, NULL);
+}
+
+/* The same behind ReLU and max pooling by 2x2: planes of oh / 2 x ow / 2, and the tap of each maximum. */
+static void winograd4_output_pool(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
+                                  const float *bias, float *stage, float *y, uint8_t *taps)
+{
+    output(4, 1, q, t, m, step, outs, bias, 0, stage, y, taps);
+}

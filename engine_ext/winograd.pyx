@@ -1,0 +1,368 @@
+"""Winograd's convolution of 3x3 windows, and its gradient by the input: how tiles are spread over threads and memory.
+
+Images are cut into units of tiles whose transforms fit a core's L2 cache. With many tiles, weights are transformed
+first; then a thread takes a unit through input transform, products and outputs. With few, every input is transformed
+first; then a thread takes 32 outputs (2 * LANES), of all tiles, and transforms their weights as it needs them: weights of
+hundreds of channels are larger than the caches. A result's bits do not depend on either.
+"""
+
+from cython.parallel cimport parallel, prange, threadid
+from libc.stdint cimport int64_t, uint8_t
+
+cimport cython
+cimport numpy as cnp
+from numpy cimport PyArray_DATA, PyArray_DIM, PyArray_NDIM
+
+from engine_ext._isa cimport Conv2d, K, Tiles
+from engine_ext.arrays cimport f32, is_f32
+from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
+from engine_ext.memory cimport Block, borrow, empty_array, empty_f32, piece
+from engine_ext.parallel cimport enter, leave, threads_for
+
+cnp.import_array()
+
+cdef enum:
+    LINE = 16               # floats of a cache line
+    UNIT_FLOATS = 1 << 17   # inputs and products of a unit
+    UNIT_TILES = 56         # at most
+    FEW_TILES = 128         # at most so many: weights are transformed where they are needed
+    CHUNK = 64              # input channels whose weights are transformed at a time: the kernel's TERMS
+
+
+cdef struct Winograd:
+    # A convolution: inputs x[n, c, h, w] to outputs y[n, o, oh, ow]; the input gradient is one of the output's gradient.
+    Conv2d q
+    int m                   # a tile has m x m outputs
+    int64_t positions       # (m + 2)^2
+    const float *x
+    const float *w
+    int64_t out_step, in_step   # floats between the outputs, the inputs of w
+    bint rotated            # taps backwards
+    const float *bias       # or NULL
+    bint relu
+    float *y
+    uint8_t *taps           # or NULL: of the max pooling behind
+    int64_t blocks, outs    # of LANES inputs; of 2 * LANES outputs
+    int64_t rows, cols      # tiles of an image
+    int64_t unit_images, unit_rows, unit_cols   # of a unit: images, or a rectangle of one
+    int64_t units, tiles    # units; tiles of the largest, even
+    int64_t v_step, u_step, m_step  # floats between positions
+    int64_t v_size, u_size, m_size  # floats of a unit's inputs, of 2 * LANES outputs' weights, of a unit's products
+    int64_t stage_size
+    float *u                # [outputs / (2 * LANES)][position][c][2 * LANES]
+    float *v                # few tiles: [unit][position][block][tile][LANES]
+
+
+cdef inline int64_t odd_lines(int64_t floats) noexcept nogil:
+    """At least so many, an odd number of cache lines: planes at this distance lie in different sets of the cache."""
+    return (ceil_div(floats, LINE) | 1) * LINE
+
+
+@cython.final
+cdef class Weights:
+    """Transformed weights of a forward convolution, to be used again."""
+    cdef Block block
+    cdef readonly int m, lanes
+    cdef readonly int64_t c, o
+
+
+cdef int plan(Winograd *f, int team) except -1:
+    """Fills in everything that follows from f.q, f.m and the number of threads."""
+    cdef Conv2d *q = &f.q
+    cdef int64_t lanes = K.lanes, wanted, row_units, per_image
+    if (q.kh != 3 or q.kw != 3 or q.sh != 1 or q.sw != 1 or q.dh != 1 or q.dw != 1 or q.groups != 1 or q.uh != 1
+            or q.uw != 1):
+        raise ValueError("Winograd's convolution is for 3x3 windows, stride, dilation and groups of 1")
+    f.positions = (f.m + 2) * (f.m + 2)
+    f.blocks, f.outs = ceil_div(q.c, lanes), ceil_div(q.o, 2 * lanes)
+    f.rows, f.cols = ceil_div(q.oh, f.m), ceil_div(q.ow, f.m)
+    per_image = f.rows * f.cols
+    wanted = max(min(UNIT_FLOATS // (f.positions * (f.blocks + 2) * lanes), UNIT_TILES), 1)
+    f.unit_images, f.unit_rows, f.unit_cols = 1, 1, f.cols
+    if 2 * per_image <= wanted:
+        f.unit_images = max(min(wanted // per_image, ceil_div(q.n, team)), 1)
+        f.unit_rows = f.rows
+    elif f.cols <= wanted:
+        row_units = ceil_div(f.rows, max(wanted // f.cols, 1))
+        if q.n * row_units < team:
+            row_units = min(team, f.rows)
+        f.unit_rows = ceil_div(f.rows, row_units)
+    else:
+        f.unit_cols = ceil_div(f.cols, ceil_div(f.cols, wanted))
+    f.units = ceil_div(q.n, f.unit_images) * ceil_div(f.rows, f.unit_rows) * ceil_div(f.cols, f.unit_cols)
+    f.tiles = ceil_div(f.unit_images * f.unit_rows * f.unit_cols, 2) * 2
+    f.v_step = odd_lines(f.blocks * f.tiles * lanes)
+    f.m_step = odd_lines(f.tiles * 2 * lanes)
+    f.u_step = odd_lines(q.c * 2 * lanes)
+    f.v_size, f.u_size, f.m_size = f.positions * f.v_step, f.positions * f.u_step, f.positions * f.m_step
+    f.stage_size = max((f.unit_rows * f.m + 2) * (f.unit_cols * f.m + 2),
+                       2 * (f.unit_rows * f.unit_cols * f.m * f.m + lanes)) * lanes
+    return 0
+
+
+cdef inline int64_t unit_tiles(const Winograd *f, int64_t unit, Tiles *t, int64_t *images) noexcept nogil:
+    """The rectangle of a unit and its number of images; returns the first image."""
+    cdef int64_t across = ceil_div(f.cols, f.unit_cols), down = ceil_div(f.rows, f.unit_rows)
+    cdef int64_t first = unit // (across * down) * f.unit_images
+    t.col, t.row = unit % across * f.unit_cols, unit // across % down * f.unit_rows
+    t.cols, t.rows = min(f.unit_cols, f.cols - t.col), min(f.unit_rows, f.rows - t.row)
+    images[0] = min(f.unit_images, f.q.n - first)
+    return first
+
+
+cdef void transform_input(const Winograd *f, int64_t unit, int64_t block, float *stage, float *v) noexcept nogil:
+    """One block of channels of a unit."""
+    cdef Tiles t
+    cdef int64_t images, lanes = K.lanes, plane = f.q.h * f.q.w, i
+    cdef int64_t first = unit_tiles(f, unit, &t, &images), channels = min(lanes, f.q.c - block * lanes)
+    cdef const float *x
+    v += block * f.tiles * lanes
+    for i in range(images):
+        x = f.x + ((first + i) * f.q.c + block * lanes) * plane
+        if f.m == 4:
+            K.winograd4_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+        else:
+            K.winograd2_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+
+
+cdef void transform_weights_of(
+    const Winograd *f, int64_t half, int64_t first, int64_t channels,
+    float *u, int64_t step,     # OUT, at the first of these channels
+) noexcept nogil:
+    """Weights of LANES outputs, the half-th, and some input channels."""
+    cdef int64_t outs = min(<int64_t>K.lanes, f.q.o - half * K.lanes)
+    cdef const float *w = f.w + half * K.lanes * f.out_step + first * f.in_step
+    u += half % 2 * K.lanes
+    if outs <= 0:
+        return
+    if f.m == 4:
+        K.winograd4_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
+    else:
+        K.winograd2_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
+
+
+cdef void weight_task(const Winograd *f, int64_t task) noexcept nogil:
+    """Weights of LANES outputs and LANES inputs: `task` counts (half block of outputs, block of inputs)."""
+    cdef int64_t half = task // f.blocks, first = task % f.blocks * K.lanes
+    transform_weights_of(f, half, first, min(<int64_t>K.lanes, f.q.c - first),
+                         f.u + half // 2 * f.u_size + first * 2 * K.lanes, f.u_step)
+
+
+cdef void multiply(const Winograd *f, int64_t unit, int64_t block, int64_t first, int64_t channels, const float *v,
+                   const float *u, int64_t u_step, float *products) noexcept nogil:
+    """Products of a unit by some input channels, for one block of outputs; added to those of the channels before."""
+    cdef Tiles t
+    cdef int64_t images, lanes = K.lanes
+    unit_tiles(f, unit, &t, &images)
+    K.winograd_products(f.positions, images * t.rows * t.cols, channels, min(2 * lanes, f.q.o - block * 2 * lanes),
+                        v + first * f.tiles, f.v_step, f.tiles * lanes, u, u_step, products, f.m_step, first > 0)
+
+
+cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const float *products,
+                       float *stage) noexcept nogil:
+    """A unit's outputs from their products, for one block of outputs."""
+    cdef Tiles t
+    cdef int64_t images, lanes = K.lanes, i, half, o, outs
+    cdef int64_t first = unit_tiles(f, unit, &t, &images)
+    cdef int64_t plane = (f.q.oh // 2) * (f.q.ow // 2) if f.taps != NULL else f.q.oh * f.q.ow
+    cdef const float *bias
+    cdef const float *m
+    for i in range(images):
+        for half in range(2):
+            o = (2 * block + half) * lanes
+            outs = min(lanes, f.q.o - o)
+            if outs <= 0:
+                break
+            bias = f.bias + o if f.bias != NULL else NULL
+            m = products + (i * t.rows * t.cols * 2 + half) * lanes
+            o = ((first + i) * f.q.o + o) * plane
+            if f.taps != NULL:
+                K.winograd4_output_pool(&f.q, &t, m, f.m_step, outs, bias, stage, f.y + o, f.taps + o)
+            elif f.m == 4:
+                K.winograd4_output(&f.q, &t, m, f.m_step, outs, bias, f.relu, stage, f.y + o)
+            else:
+                K.winograd2_output(&f.q, &t, m, f.m_step, outs, bias, f.relu, stage, f.y + o)
+
+
+cdef void unit_task(const Winograd *f, int64_t unit, float *scratch) noexcept nogil:
+    """A unit from its pixels to its outputs."""
+    cdef float *v = scratch + f.stage_size
+    cdef float *products = v + f.v_size
+    cdef int64_t i
+    for i in range(f.blocks):
+        transform_input(f, unit, i, scratch, v)
+    for i in range(f.outs):
+        multiply(f, unit, i, 0, f.q.c, v, f.u + i * f.u_size, f.u_step, products)
+        write_output(f, unit, i, products, scratch)
+
+
+cdef void outputs_task(const Winograd *f, int64_t block, int64_t first, int64_t last, float *scratch) noexcept nogil:
+    """One block of outputs of the units first .. last, whose inputs are transformed."""
+    cdef int64_t step = f.u_step, unit, part, start, channels
+    cdef float *chunk = scratch + f.stage_size
+    cdef float *products = chunk + f.positions * odd_lines(CHUNK * 2 * K.lanes)
+    cdef const float *u
+    for part in range(ceil_div(f.q.c, CHUNK)):
+        start = part * CHUNK
+        channels = min(<int64_t>CHUNK, f.q.c - start)
+        if f.u != NULL:
+            u = f.u + block * f.u_size + start * 2 * K.lanes
+        else:
+            u, step = chunk, odd_lines(CHUNK * 2 * K.lanes)
+            transform_weights_of(f, 2 * block, start, channels, chunk, step)
+            transform_weights_of(f, 2 * block + 1, start, channels, chunk, step)
+        for unit in range(first, last):
+            multiply(f, unit, block, start, channels, f.v + unit * f.v_size, u, step,
+                     products + (unit - first) * f.m_size)
+    for unit in range(first, last):
+        write_output(f, unit, block, products + (unit - first) * f.m_size, scratch)
+
+
+cdef int convolve(Winograd *f, Weights prepared) except -1:
+    cdef Conv2d *q = &f.q
+    cdef int64_t tiles = q.n * ceil_div(q.oh, f.m) * ceil_div(q.ow, f.m), i, ranges, scratch_floats
+    cdef double work = <double>tiles * (f.m + 2) * (f.m + 2) * (<double>q.c * q.o / 16 + 4 * (q.c + q.o)) + 9 * q.c * q.o
+    cdef int team = threads_for(work)
+    cdef unsigned mode = 0
+    cdef Block weights = None, inputs = None
+    plan(f, team)
+    cdef bint few = tiles <= FEW_TILES, transforms = False
+    cdef size_t step
+    if prepared is not None and prepared.lanes == K.lanes:
+        f.u = <float *>prepared.block.data
+    elif not few:
+        weights = borrow(f.outs * f.u_size * sizeof(float))
+        f.u = <float *>weights.data
+        transforms = True
+    ranges = min(ceil_div(team, f.outs), f.units) if few else 1
+    if few:
+        inputs = borrow(f.units * f.v_size * sizeof(float))
+        f.v = <float *>inputs.data
+        scratch_floats = f.positions * odd_lines(CHUNK * 2 * K.lanes) + ceil_div(f.units, max(ranges, 1)) * f.m_size
+    else:
+        scratch_floats = f.v_size + f.m_size
+    step = piece((f.stage_size + scratch_floats) * sizeof(float))
+    cdef Block scratch = borrow(step * team)
+    with nogil, parallel(num_threads=team):
+        mode = enter()
+        if transforms:
+            for i in prange(ceil_div(q.o, K.lanes) * f.blocks, schedule="static"):
+                weight_task(f, i)
+        if few:
+            for i in prange(f.units * f.blocks, schedule="static"):
+                transform_input(f, i // f.blocks, i % f.blocks, piece_of(scratch.data, step), f.v + i // f.blocks * f.v_size)
+            for i in prange(f.outs * ranges, schedule="static"):
+                outputs_task(f, i // ranges, i % ranges * f.units // ranges, (i % ranges + 1) * f.units // ranges,
+                             piece_of(scratch.data, step))
+        else:
+            for i in prange(f.units, schedule="static"):
+                unit_task(f, i, piece_of(scratch.data, step))
+        leave(mode)
+    return 0
+
+
+cdef inline float *piece_of(void *scratch, size_t step) noexcept nogil:
+    """The calling thread's scratch."""
+    return <float *>(<char *>scratch + threadid() * step)
+
+
+cdef object forward(int m, x, w, b, geom, bint relu, bint pool, Weights prepared):
+    cdef Winograd f
+    if not is_f32(x) or not is_f32(w) or not (b is None or is_f32(b)):
+        return NotImplemented
+    read_conv2d(geom, &f.q)
+    expect_shape("x", x, f.q.n, f.q.c, f.q.h, f.q.w)
+    expect_shape("w", w, f.q.o, f.q.c, f.q.kh, f.q.kw)
+    if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
+        raise ValueError(f"b has shape {b.shape}, the geometry says {(f.q.o,)}")
+    if prepared is not None and (prepared.m != m or prepared.c != f.q.c or prepared.o != f.q.o):
+        raise ValueError(f"prepared are the weights of {prepared.c} -> {prepared.o} channels for tiles of {prepared.m}")
+    cdef Py_ssize_t[4] shape = [f.q.n, f.q.o, f.q.oh, f.q.ow]
+    if pool:
+        shape[2] //= 2
+        shape[3] //= 2
+    y = empty_f32(4, shape)
+    taps = empty_array(4, shape, cnp.NPY_UINT8) if pool else None
+    f.m, f.x, f.w, f.y, f.bias, f.relu = m, f32(x), f32(w), f32(y), NULL if b is None else f32(b), relu
+    f.taps = <uint8_t *>PyArray_DATA(taps) if pool else NULL
+    f.out_step, f.in_step, f.rotated, f.u, f.v = 9 * f.q.c, 9, False, NULL, NULL
+    convolve(&f, prepared)
+    return (y, taps) if pool else y
+
+
+cdef object backward(int m, g, w, geom):
+    cdef Winograd f     # of the transposed convolution: its input is g, its output dx
+    if not is_f32(g) or not is_f32(w):
+        return NotImplemented
+    read_conv2d(geom.transposed, &f.q)
+    expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
+    expect_shape("w", w, f.q.c, f.q.o, f.q.kh, f.q.kw)
+    cdef Py_ssize_t[4] shape = [f.q.n, f.q.o, f.q.oh, f.q.ow]
+    dx = empty_f32(4, shape)
+    f.m, f.x, f.w, f.y, f.bias, f.relu, f.taps = m, f32(g), f32(w), f32(dx), NULL, False, NULL
+    f.out_step, f.in_step, f.rotated, f.u, f.v = 9, 9 * f.q.o, True, NULL, NULL
+    convolve(&f, None)
+    return dx
+
+
+def conv2d4(x, w, b, geom, bint relu=False, Weights prepared=None):
+    """Cross-correlation of x[n, c, h, w] with w[o, c, 3, 3] plus b[o] or None -> [n, o, oh, ow], by F(4x4, 3x3).
+
+    `relu` clips it at 0; `prepared` are the weights as transform_weights gives them. float32 and C-contiguous, else
+    NotImplemented; ValueError when the arrays do not have the geometry's sizes.
+    """
+    return forward(4, x, w, b, geom, relu, False, prepared)
+
+
+def conv2d2(x, w, b, geom, bint relu=False, Weights prepared=None):
+    """conv2d4 by F(2x2, 3x3)."""
+    return forward(2, x, w, b, geom, relu, False, prepared)
+
+
+def conv2d4_relu_pool(x, w, b, geom, Weights prepared=None):
+    """(max_pool2d(relu(conv2d4)), taps): windows of 2x2; taps are 2 * i + j of the first largest, 4 where none is above 0."""
+    return forward(4, x, w, b, geom, True, True, prepared)
+
+
+def conv2d4_dx(g, w, geom):
+    """Gradient of conv2d by its input: g[n, o, oh, ow], w[o, c, 3, 3] -> [n, c, h, w], by F(4x4, 3x3).
+
+    `geom` is the forward geometry. float32 and C-contiguous, else NotImplemented; ValueError when sizes do not agree.
+    """
+    return backward(4, g, w, geom)
+
+
+def conv2d2_dx(g, w, geom):
+    """conv2d4_dx by F(2x2, 3x3)."""
+    return backward(2, g, w, geom)
+
+
+def transform_weights(w, int m=4):
+    """Weights w[o, c, 3, 3] as tiles of m x m outputs need them, for the instruction set in use: `prepared` above.
+
+    They are a copy: they do not follow w. float32 and C-contiguous, else NotImplemented.
+    """
+    cdef Winograd f
+    cdef Weights prepared = Weights.__new__(Weights)
+    cdef unsigned mode = 0
+    cdef int64_t i
+    if not is_f32(w):
+        return NotImplemented
+    if m not in (2, 4) or PyArray_NDIM(w) != 4 or w.shape[2:] != (3, 3) or min(w.shape[:2]) < 1:
+        raise ValueError(f"weights [o, c, 3, 3] and tiles of 2 or 4 expected, got {w.shape} and {m}")
+    f.m, f.positions, f.w = m, (m + 2) * (m + 2), f32(w)
+    f.q.o, f.q.c = PyArray_DIM(w, 0), PyArray_DIM(w, 1)
+    f.blocks, f.outs = ceil_div(f.q.c, K.lanes), ceil_div(f.q.o, 2 * K.lanes)
+    f.u_step = odd_lines(f.q.c * 2 * K.lanes)
+    f.u_size = f.positions * f.u_step
+    f.out_step, f.in_step, f.rotated = 9 * f.q.c, 9, False
+    prepared.m, prepared.lanes, prepared.c, prepared.o = m, K.lanes, f.q.c, f.q.o
+    prepared.block = borrow(f.outs * f.u_size * sizeof(float))
+    f.u = <float *>prepared.block.data
+    cdef int team = threads_for(<double>f.q.o * f.q.c * f.positions)
+    with nogil, parallel(num_threads=team):
+        mode = enter()
+        for i in prange(ceil_div(f.q.o, K.lanes) * f.blocks, schedule="static"):
+            weight_task(&f, i)
+        leave(mode)
+    return prepared
