@@ -66,13 +66,18 @@ cdef class Weights:
     cdef readonly int64_t c, o
 
 
-cdef int plan(Winograd *f, int team) except -1:
-    """Fills in everything that follows from f.q, f.m and the number of threads."""
-    cdef Conv2d *q = &f.q
-    cdef int64_t lanes = K.lanes, wanted, row_units, per_image
+cdef int read_plain(object geom, Conv2d *q) except -1:
+    read_conv2d(geom, q)
     if (q.kh != 3 or q.kw != 3 or q.sh != 1 or q.sw != 1 or q.dh != 1 or q.dw != 1 or q.groups != 1 or q.uh != 1
             or q.uw != 1):
         raise ValueError("Winograd's convolution is for 3x3 windows, stride, dilation and groups of 1")
+    return 0
+
+
+cdef void plan(Winograd *f, int team) noexcept:
+    """Fills in everything that follows from f.q, f.m and the number of threads."""
+    cdef Conv2d *q = &f.q
+    cdef int64_t lanes = K.lanes, wanted, row_units, per_image
     f.positions = (f.m + 2) * (f.m + 2)
     f.blocks, f.outs = ceil_div(q.c, lanes), ceil_div(q.o, 2 * lanes)
     f.rows, f.cols = ceil_div(q.oh, f.m), ceil_div(q.ow, f.m)
@@ -97,7 +102,6 @@ cdef int plan(Winograd *f, int team) except -1:
     f.v_size, f.u_size, f.m_size = f.positions * f.v_step, f.positions * f.u_step, f.positions * f.m_step
     f.stage_size = max((f.unit_rows * f.m + 2) * (f.unit_cols * f.m + 2),
                        2 * (f.unit_rows * f.unit_cols * f.m * f.m + lanes)) * lanes
-    return 0
 
 
 cdef inline int64_t unit_tiles(const Winograd *f, int64_t unit, Tiles *t, int64_t *images) noexcept nogil:
@@ -270,7 +274,7 @@ cdef object forward(int m, x, w, b, geom, bint relu, bint pool, Weights prepared
     cdef Winograd f
     if not is_f32(x) or not is_f32(w) or not (b is None or is_f32(b)):
         return NotImplemented
-    read_conv2d(geom, &f.q)
+    read_plain(geom, &f.q)
     expect_shape("x", x, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.o, f.q.c, f.q.kh, f.q.kw)
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
@@ -278,6 +282,8 @@ cdef object forward(int m, x, w, b, geom, bint relu, bint pool, Weights prepared
     if prepared is not None and (prepared.m != m or prepared.c != f.q.c or prepared.o != f.q.o):
         raise ValueError(f"prepared are the weights of {prepared.c} -> {prepared.o} channels for tiles of {prepared.m}")
     cdef Py_ssize_t[4] shape = [f.q.n, f.q.o, f.q.oh, f.q.ow]
+    if pool and min(f.q.oh, f.q.ow) < 2:
+        raise ValueError(f"pooling by 2x2 needs outputs of at least that, got {f.q.oh} x {f.q.ow}")
     if pool:
         shape[2] //= 2
         shape[3] //= 2
@@ -294,7 +300,7 @@ cdef object backward(int m, g, w, geom):
     cdef Winograd f     # of the transposed convolution: its input is g, its output dx
     if not is_f32(g) or not is_f32(w):
         return NotImplemented
-    read_conv2d(geom.transposed, &f.q)
+    read_plain(geom.transposed, &f.q)
     expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.c, f.q.o, f.q.kh, f.q.kw)
     cdef Py_ssize_t[4] shape = [f.q.n, f.q.o, f.q.oh, f.q.ow]

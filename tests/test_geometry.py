@@ -313,7 +313,9 @@ def test_forcing_an_algorithm_takes_it(native, monkeypatch, capfd):
                 cpu.conv2d(x, w, None, LENET)
                 assert f"groups 1: {algorithm.name}" in capfd.readouterr().err
             else:
-                with pytest.raises(ValueError, match=f"{algorithm.name}' was forced but does not apply to Conv2dGeometry"):
+                with pytest.raises(
+                    ValueError, match=f"{algorithm.name}' was forced but does not apply to Conv2dGeometry"
+                ):
                     cpu.conv2d(x, w, None, LENET)
     cpu.conv2d(x, w, None, LENET)
     assert "conv2d forward 3x1x32x32 -> 6x28x28 kernel 5x5" in capfd.readouterr().err
