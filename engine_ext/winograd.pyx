@@ -1,9 +1,9 @@
 """Winograd's convolution of 3x3 windows, and its gradient by the input: how tiles are spread over threads and memory.
 
 Images are cut into units of tiles whose transforms fit a core's L2 cache. With many tiles, weights are transformed
-first; then a thread takes a unit through input transform, products and outputs. With few, every input is transformed
-first; then a thread takes 32 outputs (2 * LANES), of all tiles, and transforms their weights as it needs them: weights of
-hundreds of channels are larger than the caches. A result's bits do not depend on either.
+first; then a thread takes a unit through input transform, products and outputs. With few, inputs are transformed first;
+then a thread takes 32 outputs (2 * LANES), of all tiles, and transforms their weights as it needs them: those of hundreds
+of channels are larger than the caches. A result's bits do not depend on either.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -30,7 +30,7 @@ cdef enum:
 
 
 cdef struct Winograd:
-    # A convolution: inputs x[n, c, h, w] to outputs y[n, o, oh, ow]; the input gradient is one of the output's gradient.
+    # A convolution of x[n, c, h, w] to y[n, o, oh, ow]; the input gradient is one of the output's gradient.
     Conv2d q
     int m                   # a tile has m x m outputs
     int64_t positions       # (m + 2)^2
@@ -225,7 +225,7 @@ cdef void outputs_task(const Winograd *f, int64_t block, int64_t first, int64_t 
 cdef int convolve(Winograd *f, Weights prepared) except -1:
     cdef Conv2d *q = &f.q
     cdef int64_t tiles = q.n * ceil_div(q.oh, f.m) * ceil_div(q.ow, f.m), i, ranges, scratch_floats
-    cdef double work = <double>tiles * (f.m + 2) * (f.m + 2) * (<double>q.c * q.o / 16 + 4 * (q.c + q.o)) + 9 * q.c * q.o
+    cdef double work = <double>tiles * (f.m + 2) * (f.m + 2) * (<double>q.c * q.o / 16 + q.c + q.o) + 9.0 * q.c * q.o
     cdef int team = threads_for(work)
     cdef unsigned mode = 0
     cdef Block weights = None, inputs = None
@@ -254,7 +254,8 @@ cdef int convolve(Winograd *f, Weights prepared) except -1:
                 weight_task(f, i)
         if few:
             for i in prange(f.units * f.blocks, schedule="static"):
-                transform_input(f, i // f.blocks, i % f.blocks, piece_of(scratch.data, step), f.v + i // f.blocks * f.v_size)
+                transform_input(f, i // f.blocks, i % f.blocks, piece_of(scratch.data, step),
+                                f.v + i // f.blocks * f.v_size)
             for i in prange(f.outs * ranges, schedule="static"):
                 outputs_task(f, i // ranges, i % ranges * f.units // ranges, (i % ranges + 1) * f.units // ranges,
                              piece_of(scratch.data, step))
@@ -326,7 +327,7 @@ def conv2d2(x, w, b, geom, bint relu=False, Weights prepared=None):
 
 
 def conv2d4_relu_pool(x, w, b, geom, Weights prepared=None):
-    """(max_pool2d(relu(conv2d4)), taps): windows of 2x2; taps are 2 * i + j of the first largest, 4 where none is above 0."""
+    """(max_pool2d(relu(conv2d4)), taps): windows of 2x2, taps 2 * i + j of the first largest, 4 where none is above 0."""
     return forward(4, x, w, b, geom, True, True, prepared)
 
 

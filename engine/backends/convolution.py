@@ -62,6 +62,7 @@ def many_channels(geom):
     """Faster on maps of 2x2 already, 1 image or many; with 8 channels on either side sometimes slower."""
     return min(geom.c, geom.o) >= 16
 
+
 def fills_tiles4(geom, height, width):
     """Many channels, and not much of the tiles of 4x4 outputs beyond the edges."""
     computed = (height + 3) // 4 * ((width + 3) // 4) * 16
