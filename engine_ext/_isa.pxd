@@ -185,8 +185,8 @@ cdef extern from "kernels.h" nogil:
         int64_t (*bad_label)(int64_t rows, int64_t n, const int64_t *labels) noexcept nogil
         void (*cross_entropy_rows)(int64_t rows, int64_t n, const float *x, const int64_t *labels, float *losses,
             float *p) noexcept nogil
-        void (*cross_entropy_dx_rows)(int64_t rows, int64_t n, const float *g, const float *p, const int64_t *labels,
-            float *dx) noexcept nogil
+        void (*cross_entropy_dx_rows)(int64_t rows, int64_t n, const float *g, int64_t step, const float *p,
+            const int64_t *labels, float *dx) noexcept nogil
         # optim.c
         update_step sgd_step
         update_step adam_step

@@ -112,7 +112,7 @@ cdef const int64_t *checked_labels(object labels, int64_t rows, int64_t n) excep
 
 def cross_entropy(x, labels):
     """(losses[M], probabilities[M, N]) of scores x[M, N] and labels[M], int64; IndexError on a label outside 0..N-1."""
-    if not is_f32(x) or PyArray_NDIM(<cnp.ndarray>x) != 2 or not is_array(labels, cnp.NPY_INT64):
+    if not has_rows(x) or not is_array(labels, cnp.NPY_INT64):
         return NotImplemented
     cdef Py_ssize_t rows = PyArray_DIM(<cnp.ndarray>x, 0), n = PyArray_DIM(<cnp.ndarray>x, 1)
     cdef const int64_t *pl = checked_labels(labels, rows, n)
@@ -134,16 +134,45 @@ def cross_entropy(x, labels):
 
 def cross_entropy_dx(g, probabilities, labels):
     """dx[M, N] = g[M] times (probabilities - one at the label)."""
-    if not (is_f32(g) and is_f32(probabilities) and is_array(labels, cnp.NPY_INT64)):
+    if not (is_f32(g) and has_rows(probabilities) and is_array(labels, cnp.NPY_INT64)):
         return NotImplemented
-    if PyArray_NDIM(<cnp.ndarray>probabilities) != 2:
-        return NotImplemented
-    cdef int64_t rows = PyArray_DIM(<cnp.ndarray>probabilities, 0), n = PyArray_DIM(<cnp.ndarray>probabilities, 1)
-    cdef const int64_t *pl = checked_labels(labels, rows, n)
+    cdef int64_t rows = PyArray_DIM(<cnp.ndarray>probabilities, 0)
     if PyArray_NDIM(<cnp.ndarray>g) != 1 or PyArray_DIM(<cnp.ndarray>g, 0) != rows:
         raise ValueError(f"cross_entropy: the gradient has shape {g.shape}, expected ({rows},)")
+    return rows_dx(f32(g), 1, probabilities, labels)
+
+
+def cross_entropy_total(x, labels, bint mean):
+    """(the mean of cross_entropy's losses, or their sum; probabilities[M, N])."""
+    found = cross_entropy(x, labels)
+    if found is NotImplemented:
+        return NotImplemented
+    losses, probabilities = found
+    cdef int64_t rows = PyArray_DIM(<cnp.ndarray>losses, 0)
+    total = empty_f32(0, NULL)
+    f32(total)[0] = <float>(K.sum_run(f32(losses), rows) / (rows if mean else 1))
+    return total, probabilities
+
+
+def cross_entropy_total_dx(g, probabilities, labels, bint mean):
+    """dx[M, N] from the gradient of cross_entropy_total, which has one element."""
+    if not (is_f32(g) and has_rows(probabilities) and is_array(labels, cnp.NPY_INT64)):
+        return NotImplemented
+    if PyArray_SIZE(<cnp.ndarray>g) != 1:
+        raise ValueError(f"cross_entropy: the gradient has shape {g.shape}, expected one element")
+    cdef float share = f32(g)[0] / (PyArray_DIM(<cnp.ndarray>probabilities, 0) if mean else 1)
+    return rows_dx(&share, 0, probabilities, labels)
+
+
+cdef inline bint has_rows(object a):
+    return is_f32(a) and PyArray_NDIM(<cnp.ndarray>a) == 2
+
+
+cdef object rows_dx(const float *g, int64_t step, probabilities, labels):
+    """dx[M, N] for gradients that are `step` apart."""
+    cdef int64_t rows = PyArray_DIM(<cnp.ndarray>probabilities, 0), n = PyArray_DIM(<cnp.ndarray>probabilities, 1)
+    cdef const int64_t *pl = checked_labels(labels, rows, n)
     dx = empty_like_f32(probabilities)
-    cdef const float *pg = f32(g)
     cdef const float *pp = f32(probabilities)
     cdef float *to = f32(dx)
     cdef int64_t t, many = rows_per_task(n)
@@ -152,7 +181,7 @@ def cross_entropy_dx(g, probabilities, labels):
     with nogil, parallel(num_threads=team):
         mode = enter()
         for t in prange((rows + many - 1) // many, schedule="static"):
-            K.cross_entropy_dx_rows(min(many, rows - t * many), n, pg + t * many, pp + t * many * n, pl + t * many,
-                                    to + t * many * n)
+            K.cross_entropy_dx_rows(min(many, rows - t * many), n, g + t * many * step, step, pp + t * many * n,
+                                    pl + t * many, to + t * many * n)
         leave(mode)
     return dx

@@ -449,6 +449,17 @@ def test_softmax(shape):
             g64[:, :1] * (p - one),
             scale=16,
         )
+        for mean in (True, False)[shape[0] == 0 :]:
+            total, again = on_all_threads(loss.cross_entropy_total, x, labels, mean)
+            assert total.shape == () and np.array_equal(again, probabilities)
+            exact = -np.log(p)[rows, labels].astype(np.float64).sum() / (shape[0] if mean else 1)
+            np.testing.assert_allclose(total, exact, rtol=4 * EPS)
+            share = np.full((), 3, np.float32)
+            close(
+                on_all_threads(loss.cross_entropy_total_dx, share, probabilities, labels, mean),
+                3 * (p - one) / (shape[0] if mean else 1),
+                scale=16,
+            )
 
 
 def test_softmax_of_odd_values():
@@ -481,3 +492,10 @@ def test_labels_are_checked():
         loss.cross_entropy_dx(random(4), p, labels % 10)
     assert loss.cross_entropy(x, labels.astype(np.int32)) is NotImplemented
     assert loss.cross_entropy(x, [0] * 5) is NotImplemented
+    with pytest.raises(IndexError, match="label 10 at position 3"):
+        loss.cross_entropy_total(x, labels, True)
+    with pytest.raises(IndexError, match="label 10 at position 3"):
+        loss.cross_entropy_total_dx(random(), p, labels, True)
+    with pytest.raises(ValueError, match="one element"):
+        loss.cross_entropy_total_dx(random(5), p, labels % 10, True)
+    assert loss.cross_entropy_total(x.astype(np.float64), labels, True) is NotImplemented

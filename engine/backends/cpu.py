@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from engine.backends import convolution
 from engine.backends.reference import Reference
-from engine_ext import augment, conv, dispatch, gemm, loss, memory, norm, optim, pointwise, pool, random
+from engine_ext import augment, conv, dispatch, gemm, loss, memory, norm, optim, pointwise, pool, random, reduce
 from engine_ext import unfold as patches
 
 
@@ -84,12 +84,17 @@ class CPU(Reference):
     batch_norm_relu_pool = native(norm.batch_norm_relu_pool)
     batch_norm_relu_pool_dx = native(norm.batch_norm_relu_pool_dx)
 
+    sum = native(reduce.sum)
+    mean = native(reduce.mean)
+
     softmax = native(loss.softmax)
     softmax_dx = native(loss.softmax_dx)
     log_softmax = native(loss.log_softmax)
     log_softmax_dx = native(loss.log_softmax_dx)
     cross_entropy = native(loss.cross_entropy)
     cross_entropy_dx = native(loss.cross_entropy_dx)
+    cross_entropy_total = native(loss.cross_entropy_total)
+    cross_entropy_total_dx = native(loss.cross_entropy_total_dx)
 
     sgd = native(optim.sgd)
     adam = native(optim.adam)
@@ -108,6 +113,12 @@ class CPU(Reference):
     normal = native(random.normal)
     integers = native(random.integers)
     dropout = native(random.dropout)
+
+    def full(self, shape, value, dtype):
+        """Pooled memory full of one number."""
+        out = memory.empty(shape, dtype)
+        out.fill(value)
+        return out
 
     def copy(self, a):
         """A contiguous copy in pooled memory."""

@@ -204,6 +204,9 @@ class Shape(Reference):
     def cross_entropy(self, x, labels):
         return extent(labels.shape, x.dtype), extent(x.shape, x.dtype)
 
+    def cross_entropy_total(self, x, labels, mean):
+        return extent((), x.dtype), extent(x.shape, x.dtype)
+
 
 _OTHERS = ("glu", "glu_dx", "prelu_dw", "isnan", "isinf", "isfinite", "logical_not")  # of another shape or dtype
 _LIKE_FIRST = [n for family in (Unary, Activation) for n in vars(family) if n[0] != "_" and n not in _OTHERS]

@@ -46,6 +46,15 @@ def cross_entropy_rows(k, scores, labels):
 
 
 @op
+def cross_entropy_total(k, scores, labels, *, mean=True):
+    """The mean of cross_entropy_rows, or their sum."""
+    _check_labels("cross_entropy", scores, labels)
+    labels = k.cast(labels, "int64")
+    loss, probabilities = k.cross_entropy_total(scores, labels, mean)
+    return loss, (lambda g: k.cross_entropy_total_dx(g, probabilities, labels, mean), None)
+
+
+@op
 def nll_rows(k, scores, labels):
     """-scores[i, label i] for each row i of scores[M, C] (log-probabilities)."""
     _check_labels("nll_loss", scores, labels)
@@ -88,17 +97,25 @@ def _check_weight(name, input, weight, classes):
 
 def _kept(name, rows, scores, labels, ignore_index):
     """(losses of the rows, which of them count, their labels); None for "all of them". Those ignored have label and loss 0."""
-    if ignore_index != -100:
-        ignore_index = integer(ignore_index, "ignore_index")
-    if not 0 <= ignore_index < scores.shape[1]:
-        try:
-            return rows(scores, labels), None, labels
-        except IndexError:  # the kernel looked at every label: most batches ignore none and need no other look
-            pass
+    losses = _unless_ignored(rows, scores, labels, ignore_index)
+    if losses is not None:
+        return losses, None, labels
     _check_labels(name, scores._array, labels._array)
     kept = ne(labels, ignore_index)
     labels = where(kept, labels, 0)
     return where(kept, rows(scores, labels), 0.0), kept, labels
+
+
+def _unless_ignored(f, scores, labels, ignore_index, **options):
+    """f(scores, labels), or None where a label may be one that is ignored."""
+    if ignore_index != -100:
+        ignore_index = integer(ignore_index, "ignore_index")
+    if not 0 <= ignore_index < scores.shape[1]:
+        try:
+            return f(scores, labels, **options)
+        except IndexError:  # the kernel looked at every label: most batches ignore none and need no other look
+            pass
+    return None
 
 
 def _classified(name, rows, scores, labels, weight, ignore_index, smoothing, reduction):
@@ -142,6 +159,11 @@ def cross_entropy(
             raise RuntimeError(f"cross_entropy: label_smoothing must be between 0.0 and 1.0, got {label_smoothing}")
     if input.shape == target.shape:
         return _against_probabilities(input, target, weight, ignore_index, label_smoothing, reduction)
+    if weight is None and not label_smoothing and reduction != "none":
+        loss = _unless_ignored(cross_entropy_total, *_as_rows("cross_entropy", input, target), ignore_index,
+                               mean=reduction == "mean")  # fmt: skip
+        if loss is not None:
+            return loss
     return _shaped("cross_entropy", cross_entropy_rows, input, target, weight, ignore_index, label_smoothing, reduction)
 
 

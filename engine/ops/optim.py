@@ -14,13 +14,13 @@ def _arrays(tensors):
     return None if tensors is None else [t._array for t in tensors]
 
 
-def _gradients(name, params):
+def _gradients(name, arrays, params):
+    """The arrays of the gradients, which have the shapes and dtypes of the parameters."""
     gradients = [p.grad._array for p in params]
-    for p, g in zip(params, gradients, strict=True):
-        a = p._array
+    for a, g in zip(arrays, gradients, strict=True):
         if g.shape != a.shape:
             raise ShapeError(f"{name}: a parameter of shape {a.shape} has a gradient of shape {g.shape}")
-        if g.dtype != a.dtype:
+        if g.dtype is not a.dtype and g.dtype != a.dtype:
             raise RuntimeError(
                 f"{name}: a parameter of dtype {a.dtype} has a gradient of dtype {g.dtype}; "
                 f"assign p.grad = gradient.to(p.dtype)"
@@ -29,9 +29,10 @@ def _gradients(name, params):
 
 
 def _update(kernel, name, params, states, *options):
-    kernel(_arrays(params), _gradients(name, params), *map(_arrays, states), *options)
-    for p in params:
-        touch(p._version, p._array, name)
+    arrays = _arrays(params)
+    kernel(arrays, _gradients(name, arrays, params), *map(_arrays, states), *options)
+    for p, array in zip(params, arrays, strict=True):
+        touch(p._version, array, name)
 
 
 def count(counter):

@@ -67,7 +67,7 @@ def mean(k, x, *, dim=None, keepdim=False):
     check_floats("mean", input=x)
     axes, shape = _axes("mean", dim, x.ndim), x.shape
     items = math.prod([shape[axis] for axis in axes])
-    return k.mean(x, axes, keepdim), (lambda g: spread(k, k.div(g, k.full((), items, g.dtype)), shape, axes),)
+    return k.mean(x, axes, keepdim), (lambda g: spread(k, k.div(g, items), shape, axes),)
 
 
 @typed

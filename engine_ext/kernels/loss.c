@@ -113,12 +113,12 @@ static void cross_entropy_rows(int64_t rows, int64_t n, const float *x, const in
     }
 }
 
-/* dx = g * (p - one at the label). */
-static void cross_entropy_dx_rows(int64_t rows, int64_t n, const float *g, const float *restrict p,
+/* dx = g * (p - one at the label); g of row r at g[r * step]. */
+static void cross_entropy_dx_rows(int64_t rows, int64_t n, const float *g, int64_t step, const float *restrict p,
                                   const int64_t *labels, float *restrict dx)
 {
-    for (int64_t r = 0; r < rows; r++, p += n, dx += n) {
-        for (int64_t i = 0; i < n; i++) dx[i] = g[r] * p[i];
-        dx[labels[r]] = g[r] * (p[labels[r]] - 1.0f);
+    for (int64_t r = 0; r < rows; r++, g += step, p += n, dx += n) {
+        for (int64_t i = 0; i < n; i++) dx[i] = *g * p[i];
+        dx[labels[r]] = *g * (p[labels[r]] - 1.0f);
     }
 }

@@ -34,6 +34,7 @@ class Shifted:
 
 ROWS = [
     Row("cross_entropy_rows", [S((5, 10), Labels((5,), 10)), S((1, 2), Labels((1,), 2)), S((64, 17), Labels((64,), 17)), S((0, 3), Labels((0,), 3))]),
+    Row("cross_entropy_total", [S((5, 10), Labels((5,), 10), mean=mean) for mean in (True, False)] + [S((1, 2), Labels((1,), 2)), S((64, 17), Labels((64,), 17))]),
     Row("nll_rows", [S((5, 10), Labels((5,), 10)), S((1, 2), Labels((1,), 2)), S((0, 3), Labels((0,), 3))]),
     Row("squared_error", PAIRS),
     Row("huber_error", [S(shape, Shifted(*shape), delta=delta) for shape in [(3, 5), (), (0, 4), (2, 3, 67)] for delta in (0.5, 1.0)], draw=apart),

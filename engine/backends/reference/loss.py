@@ -43,6 +43,15 @@ class Losses:
         logs = self.log_softmax(x, 1)
         return -self.take_along(logs, labels[:, None], 1)[:, 0], self.xp.exp(logs)
 
+    def cross_entropy_total(self, x, labels, mean):
+        """(the mean of cross_entropy's losses, or their sum; softmax[M, N])."""
+        losses, probabilities = self.cross_entropy(x, labels)
+        return (self.mean if mean else self.sum)(losses, (0,), False), probabilities
+
+    def cross_entropy_total_dx(self, g, probabilities, labels, mean):
+        rows = len(labels) if mean else 1
+        return self.cross_entropy_dx(self.broadcast(g / g.dtype.type(rows), labels.shape), probabilities, labels)
+
     def cross_entropy_dx(self, g, probabilities, labels):
         dx = probabilities * g[:, None]
         dx[self.xp.arange(len(labels)), labels] -= g

@@ -21,7 +21,7 @@ class Reductions:
             return g
         new = g.ndim - len(shape)
         axes = tuple(range(new)) + tuple(i + new for i, n in enumerate(shape) if n == 1 and g.shape[i + new] != 1)
-        return Reductions.sum(self, g, axes, False).reshape(shape)
+        return self.sum(g, axes, False).reshape(shape)
 
     def mean(self, a, axes, keepdims):
         items = 1
