@@ -42,7 +42,7 @@ class Version:
 
     time = 0
     op = ""
-    owner = None
+    array = None
     views: tuple | list = ()  # weak references to the views
     shared = False
 
@@ -88,7 +88,7 @@ class Node:
 
     def _check_versions(self):
         for version in self.versions:
-            if version.time > self.time and any(_owner(a) is version.owner for a in _captured(self.vjps)):
+            if version.time > self.time and _reaches(self.vjps, version.array):
                 raise RuntimeError(
                     f"{self.name}: a tensor needed for its gradient has been modified by an inplace operation "
                     f"({version.op}) after {self.name} used it. Use the form without underscore, or clone() first"
@@ -231,14 +231,20 @@ def _captured(f):
         yield f
 
 
+def _reaches(vjps, array):
+    """Whether the callables of a Node captured memory of `array`."""
+    owner = _owner(array)
+    return any(_owner(a) is owner for a in _captured(vjps))
+
+
 def overwritten(array, node, since):
     """Whether what the derivatives of `node`, and of what it was made of since then, need lies in `array`'s memory."""
-    owner, stack = _owner(array), [node]
+    stack = [node]
     while stack:
         node = stack.pop()
         if node is None or node.time <= since or isinstance(node, Leaf):
             continue
-        if any(_owner(a) is owner for a in _captured(node.vjps)):
+        if _reaches(node.vjps, array):
             return True
         stack += node.parents
     return False
@@ -258,7 +264,7 @@ def touch(version, array, op):
     """Note that the operation `op` modified `array`, which `version` belongs to."""
     version.time = _LastInPlace.time = next(_clock)
     version.op = op
-    version.owner = _owner(array)
+    version.array = array
 
 
 def backpropagate(roots, retain_graph=False, wanted=None):

@@ -189,16 +189,14 @@ class Tensor:
 
     def add_gradient(self, g, own):
         """Add the array `g` to `.grad`. The first is kept, as a copy unless nobody else can see it (`own`)."""
-        if self.grad is not None and self.grad.shape != self.shape:
-            raise RuntimeError(
-                f"backward: .grad has shape {self.grad.shape}, expected that of the tensor, {self.shape}"
-            )
         if self.grad is None:
             self.grad = wrap(g if own else self._k.copy(g), self._k)
-        else:
-            array = self.grad._array
-            self._k.add(array, g, array)
-            touch(self.grad._version, array, "backward")
+            return
+        array = self.grad._array
+        if array.shape != self.shape:
+            raise RuntimeError(f"backward: .grad has shape {array.shape}, expected that of the tensor, {self.shape}")
+        self._k.add(array, g, array)
+        touch(self.grad._version, array, "backward")
 
     # ---- copies
     def _leaf(self, what):

@@ -8,6 +8,8 @@ from libc.stdlib cimport free
 
 cimport cython
 cimport numpy as cnp
+from cpython.object cimport PyObject
+from numpy cimport PyArray_CheckExact, PyArray_FLAGS
 
 cnp.import_array()
 
@@ -149,6 +151,18 @@ def empty(shape, dtype="float32"):
     for i in range(len(shape)):
         sizes[i] = shape[i]
     return empty_array(len(shape), sizes, wanted.type_num)
+
+
+def owns(a):
+    """Whether `a` is a contiguous array whose memory no other array can reach (the caller vouches for `a` itself)."""
+    if not PyArray_CheckExact(a) or (PyArray_FLAGS(a) & cnp.NPY_ARRAY_CARRAY) != cnp.NPY_ARRAY_CARRAY:
+        return False
+    cdef PyObject *base = cnp.PyArray_BASE(a)
+    while base != NULL:
+        if base.ob_refcnt > 1:
+            return False
+        base = cnp.PyArray_BASE(<object>base) if PyArray_CheckExact(<object>base) else NULL
+    return True
 
 
 def pool_stats():

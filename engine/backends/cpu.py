@@ -114,6 +114,8 @@ class CPU(Reference):
     integers = native(random.integers)
     dropout = native(random.dropout)
 
+    owns = staticmethod(memory.owns)
+
     def full(self, shape, value, dtype):
         """Pooled memory full of one number."""
         out = memory.empty(shape, dtype)
