@@ -1,10 +1,12 @@
-"""Matrix products: panels packed by all threads together, output tiles split over them.
+"""Matrix products: tasks of some rows and a strip of columns each, split over the threads.
 
-Every output element is summed by one thread over the same blocks of K in the same order, so its bits do not depend on
-the number of threads. Operands are read by strides; none is copied as a whole.
+Every task packs the part of b that it needs for itself; a is read where it lies (product.c). Few outputs of long sums
+are split along k as well, in a number of parts that depends on the shape alone, and the parts added in order: every
+output is summed in the same order whatever the number of threads. Operands are read by strides; none is copied as a
+whole.
 """
 
-from cython.parallel cimport parallel, prange
+from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 
 cimport numpy as cnp
@@ -13,183 +15,183 @@ from numpy cimport PyArray_CheckExact, PyArray_DATA, PyArray_DIM, PyArray_DIMS, 
 from engine_ext._isa cimport K
 from engine_ext.arrays cimport f32, is_f32
 from engine_ext.geometry cimport ceil_div
-from engine_ext.memory cimport Block, borrow, empty_f32
+from engine_ext.memory cimport Block, borrow, empty_f32, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 
 cnp.import_array()
 
+cdef enum:             # as in product.c
+    ADD = 1
+    RELU = 2
+
 cdef enum:
-    DEPTH = 384             # rows of K in a panel: an A panel fits the first cache
-    HEIGHT = 2016           # rows of A packed at a time, a multiple of every MR but one
-    WIDTH = 4096            # columns of B packed at a time
-    GROUP_ROWS = 10         # row panels and column panels of one task: both fit the second cache
-    GROUP_COLS = 4
-    FEW = 4                 # rows up to which packing does not pay
+    DEPTH = 256             # terms of k summed at a time, and rows of a packed strip of b
+    HEIGHT = 256            # rows of a task, at most
+    FEW = 4                 # rows that gemm_dot takes
+    DOT_COLUMNS = 16        # columns of a task of dot products
+    STREAMS = 8             # rows of b read side by side where each is read once
+    STREAM_STRIPS = 16      # strips of a task then
+    BLOCK = 64              # outputs of a product with fewer than PARTS blocks of BLOCK x BLOCK are split along k
+    PARTS = 16
+    PART_ROWS = 8           # rows of a task that adds up parts
+
+
+cdef struct Product:
+    # c = (c +) a @ b + biases, a batch of them; and how it is split.
+    int64_t m, n, k, batch
+    const float *a
+    int64_t a_row, a_col
+    const float *b
+    int64_t b_row, b_col
+    float *c
+    int64_t c_row, c_col, c_step    # products of a batch lie c_step apart
+    const int64_t *a_at             # where the matrices of a batch begin, or NULL
+    const int64_t *b_at
+    const float *row_bias
+    const float *col_bias
+    int how                         # ADD, RELU of product.c
+    bint dots                       # by dot products: a and b contiguous along k, few rows
+    bint copy                       # strips of b are packed even where they are whole vectors already
+    int64_t parts, depth            # of k; depth: terms summed at a time
+    int64_t heights, strips, wide   # groups of rows; strips of columns, `wide` of them in a task
+    float *sums                     # [batch][parts][m][n] where there are several parts
 
 
 cdef int gemm(
     int64_t m, int64_t n, int64_t k,
     const float *a, int64_t a_row, int64_t a_col,   # IN [m, k], strides in floats
     const float *b, int64_t b_row, int64_t b_col,   # IN [k, n]
-    float *c, int64_t c_row,                        # OUT [m, n], rows c_row apart; IN too when accumulating
+    float *c, int64_t c_row,                        # OUT [m, n], rows c_row apart; IN too when adding
     const float *row_bias, const float *col_bias,   # IN [m], [n], or NULL
-    bint accumulate,
+    int how,
 ) except -1:
     """c = (c +) a @ b + biases; each operand has unit stride in one direction (or size 1 there)."""
-    if m == 0 or n == 0:
-        return 0
-    if m <= FEW and b_row == 1 and a_col == 1:
-        dots(m, n, k, a, a_row, b, b_col, c, c_row, 1, row_bias, col_bias, accumulate)
-    elif n <= FEW and a_col == 1 and b_row == 1:
-        dots(n, m, k, b, b_col, a, a_row, c, 1, c_row, col_bias, row_bias, accumulate)
-    elif b_col == 1 and (m <= FEW or k == 1):
-        few(m, n, k, a, a_row, a_col, b, b_row, c, c_row, row_bias, col_bias, accumulate)
-    else:
-        packed(m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, row_bias, col_bias, accumulate)
-    return 0
-
-
-cdef void dots(
-    int64_t m, int64_t n, int64_t k,
-    const float *a, int64_t a_row, const float *b, int64_t b_col,   # IN, both contiguous along k
-    float *c, int64_t c_row, int64_t c_col,                         # OUT
-    const float *row_bias, const float *col_bias, bint accumulate,
-) noexcept:
-    """Few rows, weights contiguous along k: dot products, each weight read once."""
-    cdef int team = threads_for(<double>m * n * k / 8)
-    cdef int64_t chunk = 4 * ceil_div(n, 4 * 4 * team), i
-    cdef unsigned mode = 0
-    with nogil, parallel(num_threads=team):
-        mode = enter()
-        for i in prange(ceil_div(n, chunk), schedule="static"):
-            K.gemm_dot(m, min(chunk, n - i * chunk), k, a, a_row, b + i * chunk * b_col, b_col, c + i * chunk * c_col,
-                       c_row, c_col, row_bias, col_bias + i * chunk if col_bias != NULL else NULL, accumulate)
-        leave(mode)
-
-
-cdef void few(
-    int64_t m, int64_t n, int64_t k,
-    const float *a, int64_t a_row, int64_t a_col, const float *b, int64_t b_row,
-    float *c, int64_t c_row,
-    const float *row_bias, const float *col_bias, bint accumulate,
-) noexcept:
-    """Few rows or an outer product, b contiguous along n: strips of columns, b read once per FEW rows."""
-    cdef int team = threads_for(<double>m * n * k / 8)
-    cdef int64_t blocks = ceil_div(m, FEW), chunk = n if blocks >= team else 64 * ceil_div(n, 64 * 2 * team)
-    cdef int64_t strips = ceil_div(n, chunk), i, row, col
-    cdef unsigned mode = 0
-    with nogil, parallel(num_threads=team):
-        mode = enter()
-        for i in prange(blocks * strips, schedule="static"):
-            row = i // strips * FEW
-            col = i % strips * chunk
-            K.gemm_few(min(FEW, m - row), min(chunk, n - col), k, a + row * a_row, a_row, a_col, b + col, b_row,
-                       c + row * c_row + col, c_row, row_bias + row if row_bias != NULL else NULL,
-                       col_bias + col if col_bias != NULL else NULL, accumulate)
-        leave(mode)
-
-
-cdef struct Product:
-    # One block of a product: panels of a and b, and the part of c they give.
-    int64_t m, n, k
-    const float *a
-    int64_t a_row, a_col
-    const float *b
-    int64_t b_row, b_col
-    float *c
-    int64_t c_row
-    const float *row_bias
-    const float *col_bias
-    bint accumulate
-    float *a_panels         # [row panels][k][MR]
-    float *b_panels         # [column panels][k][NR]
-    int64_t group_rows, group_cols      # panels of one task
-
-
-cdef int packed(
-    int64_t m, int64_t n, int64_t k,
-    const float *a, int64_t a_row, int64_t a_col, const float *b, int64_t b_row, int64_t b_col,
-    float *c, int64_t c_row,
-    const float *row_bias, const float *col_bias, bint accumulate,
-) except -1:
-    """The general product: blocks of (n, k, m), panels shared by the team."""
-    cdef int team = threads_for(<double>m * n * k / 16 + <double>(m + n) * k)
-    cdef int64_t mr = K.mr, nr = K.nr
-    cdef int64_t depths = max(ceil_div(k, DEPTH), 1), depth = ceil_div(k, depths)
-    cdef int64_t height = min(HEIGHT // mr * mr, ceil_div(m, mr) * mr)
-    cdef int64_t width = min(WIDTH // nr * nr, ceil_div(n, nr) * nr), row_panels, col_panels
-    cdef size_t a_size = (height * depth * sizeof(float) + 4095 & ~<size_t>4095) + 64
-    cdef Block scratch = borrow(a_size + width * depth * sizeof(float))
-    cdef int64_t i, j, p, task, tasks, a_tasks
-    cdef unsigned mode = 0
     cdef Product q
-    cdef Product *block = &q
-    q.a_panels = <float *>scratch.data
-    q.b_panels = <float *>(<char *>scratch.data + a_size)
-    q.a_row, q.a_col, q.b_row, q.b_col, q.c_row = a_row, a_col, b_row, b_col, c_row
-    q.group_rows, q.group_cols = GROUP_ROWS, GROUP_COLS
-    row_panels, col_panels = ceil_div(min(m, height), mr), ceil_div(min(n, width), nr)
-    while (q.group_rows * q.group_cols > 1
-            and ceil_div(row_panels, q.group_rows) * ceil_div(col_panels, q.group_cols) < 3 * team):
-        if q.group_rows > q.group_cols:
-            q.group_rows = ceil_div(q.group_rows, 2)
-        else:
-            q.group_cols = ceil_div(q.group_cols, 2)
-    for j in range(ceil_div(n, width)):
-        for p in range(depths):
-            for i in range(ceil_div(m, height)):
-                q.m, q.n, q.k = min(height, m - i * height), min(width, n - j * width), min(depth, k - p * depth)
-                q.a = a + i * height * a_row + p * depth * a_col
-                q.b = b + p * depth * b_row + j * width * b_col
-                q.c = c + i * height * c_row + j * width
-                q.row_bias = row_bias + i * height if row_bias != NULL and p == 0 else NULL
-                q.col_bias = col_bias + j * width if col_bias != NULL and p == 0 else NULL
-                q.accumulate = accumulate or p > 0
-                a_tasks = ceil_div(q.m, mr)
-                tasks = ceil_div(a_tasks, q.group_rows) * ceil_div(ceil_div(q.n, nr), q.group_cols)
-                with nogil, parallel(num_threads=team):
-                    mode = enter()
-                    for task in prange(a_tasks + (ceil_div(q.n, nr) if i == 0 else 0), schedule="static"):
-                        if task < a_tasks:
-                            pack_a(block, task)
-                        else:
-                            pack_b(block, task - a_tasks)
-                    for task in prange(tasks, schedule="static"):
-                        multiply(block, task)
-                    leave(mode)
+    q.m, q.n, q.k, q.batch = m, n, k, 1
+    q.a, q.a_row, q.a_col, q.a_at = a, a_row, a_col, NULL
+    q.b, q.b_row, q.b_col, q.b_at = b, b_row, b_col, NULL
+    q.c, q.c_row, q.c_col, q.c_step = c, c_row, 1, 0
+    q.row_bias, q.col_bias, q.how = row_bias, col_bias, how
+    return multiply(&q)
+
+
+cdef int multiply(Product *q) except -1:
+    """The product; fills the rest of `q` itself."""
+    if q.m == 0 or q.n == 0 or q.batch == 0:
+        return 0
+    if q.m > FEW and (q.n <= FEW and q.a_col == 1 and q.b_row == 1 or q.n == 1 and q.c_row == 1):
+        turn(q)
+    cdef double work = <double>q.batch * q.m * q.n * q.k
+    cdef int team = threads_for(work / (8 if q.m <= FEW else 16) + <double>q.batch * (q.m + q.n) * q.k)
+    cdef int64_t tasks = plan(q, team), rows = ceil_div(q.m, PART_ROWS), task
+    cdef bint packs = not q.dots and (q.copy or q.n % K.lanes)
+    cdef size_t step = piece(q.depth * K.strip * sizeof(float))
+    cdef Block panels = borrow(team * step) if packs else None
+    cdef Block sums = borrow(q.batch * q.parts * q.m * q.n * sizeof(float)) if q.parts > 1 else None
+    cdef char *scratch = <char *>panels.data if packs else NULL
+    cdef unsigned mode = 0
+    q.sums = <float *>sums.data if q.parts > 1 else NULL
+    with nogil, parallel(num_threads=team):
+        mode = enter()
+        for task in prange(tasks, schedule="static"):
+            multiply_task(q, task, <float *>(scratch + threadid() * step))
+        if q.parts > 1:
+            for task in prange(q.batch * rows, schedule="static"):
+                add_parts(q, task // rows, task % rows * PART_ROWS)
+        leave(mode)
     return 0
 
 
-cdef void pack_a(const Product *q, int64_t panel) noexcept nogil:
-    cdef int64_t mr = K.mr, rows = min(mr, q.m - panel * mr)
-    cdef const float *src = q.a + panel * mr * q.a_row
-    if q.a_row == 1:
-        K.pack_rows(q.a_panels + panel * q.k * mr, K.mr, src, q.a_col, rows, q.k)
+cdef void turn(Product *q) noexcept nogil:
+    """The same product transposed: few columns become few rows."""
+    q.m, q.n = q.n, q.m
+    q.a, q.b = q.b, q.a
+    q.a_at, q.b_at = q.b_at, q.a_at
+    q.a_row, q.a_col, q.b_row, q.b_col = q.b_col, q.b_row, q.a_col, q.a_row
+    q.c_row, q.c_col = q.c_col, q.c_row
+    q.row_bias, q.col_bias = q.col_bias, q.row_bias
+
+
+cdef int64_t plan(Product *q, int team) noexcept nogil:
+    """Decides the split; the number of tasks. Parts and depth, which order the sums, know nothing of the team."""
+    cdef int64_t blocks = q.batch * ceil_div(q.m, BLOCK) * ceil_div(q.n, BLOCK), share
+    cdef bint once = q.m <= FEW and q.b_col == 1
+    q.dots = q.m <= FEW and q.a_col == 1 and q.b_row == 1
+    q.strips = ceil_div(q.n, DOT_COLUMNS if q.dots else K.strip)
+    q.heights = q.wide = q.parts = 1
+    q.copy = False
+    q.depth = q.k
+    if q.dots:
+        return q.batch * q.strips
+    q.parts = max(min(PARTS // blocks, q.k // DEPTH), 1)
+    share = ceil_div(q.k, q.parts)
+    if once:
+        q.depth = STREAMS
+        q.wide = max(min(STREAM_STRIPS, q.strips // (2 * team)), 1)
     else:
-        K.pack_columns(q.a_panels + panel * q.k * mr, K.mr, src, q.a_row, rows, q.k)
+        q.depth = max(ceil_div(ceil_div(share, max(ceil_div(share, DEPTH), 1)), 16) * 16, 16)
+        q.copy = q.b_col != 1 or q.m > 24
+        q.heights = ceil_div(q.m, HEIGHT)
+        while q.batch * q.parts * q.heights * q.strips < 4 * team and q.m // q.heights >= 64:
+            q.heights *= 2
+    return q.batch * q.parts * q.heights * ceil_div(q.strips, q.wide)
 
 
-cdef void pack_b(const Product *q, int64_t panel) noexcept nogil:
-    cdef int64_t nr = K.nr, cols = min(nr, q.n - panel * nr)
-    cdef const float *src = q.b + panel * nr * q.b_col
+cdef void multiply_task(const Product *q, int64_t task, float *panel) noexcept nogil:
+    """`task` counts (product of the batch, part of k, group of rows, group of strips)."""
+    cdef int64_t lanes = K.lanes, groups = ceil_div(q.strips, q.wide), group = task % groups
+    cdef int64_t height = task // groups % q.heights, part = task // groups // q.heights % q.parts
+    cdef int64_t index = task // groups // q.heights // q.parts
+    cdef int64_t row = height * q.m // q.heights, rows = (height + 1) * q.m // q.heights - row
+    cdef int64_t share = ceil_div(ceil_div(q.k, q.parts), q.depth) * q.depth if q.parts > 1 else q.k
+    cdef int64_t start = min(part * share, q.k), stop = min(start + share, q.k), first = start
+    cdef int64_t vectors = ceil_div(q.n, lanes), depth, i, col, cols, c_row = q.c_row
+    cdef const float *a = q.a + (q.a_at[index] if q.a_at != NULL else 0) + row * q.a_row
+    cdef const float *b = q.b + (q.b_at[index] if q.b_at != NULL else 0)
+    cdef float *c = q.c + index * q.c_step + row * q.c_row
+    cdef const float *row_bias = q.row_bias + row if q.row_bias != NULL else NULL
+    cdef const float *col_bias = q.col_bias
+    cdef int how = q.how
+    if q.dots:
+        col = group * DOT_COLUMNS
+        K.gemm_dot(q.m, min(DOT_COLUMNS, q.n - col), q.k, a, q.a_row, b + col * q.b_col, q.b_col, c + col * q.c_col,
+                   q.c_row, q.c_col, row_bias, col_bias + col if col_bias != NULL else NULL, how)
+        return
+    if q.parts > 1:
+        c = q.sums + ((index * q.parts + part) * q.m + row) * q.n
+        c_row, row_bias, col_bias, how = q.n, NULL, NULL, 0
+    while True:
+        depth = min(q.depth, stop - start)
+        for i in range(group * q.wide, min((group + 1) * q.wide, q.strips)):
+            col = i * vectors // q.strips * lanes
+            cols = min((i + 1) * vectors // q.strips * lanes, q.n) - col
+            strip(q, rows, cols, depth, a + start * q.a_col, b + start * q.b_row + col * q.b_col, c + col, c_row,
+                  row_bias if start == first else NULL, col_bias + col if col_bias != NULL and start == first else NULL,
+                  (how & ADD if start == first else ADD) | (how & RELU if start + depth == stop else 0), panel)
+        start += depth
+        if start >= stop:
+            return
+
+
+cdef void strip(
+    const Product *q, int64_t rows, int64_t cols, int64_t depth, const float *a, const float *b, float *c,
+    int64_t c_row, const float *row_bias, const float *col_bias, int how, float *panel,
+) noexcept nogil:
+    cdef int64_t width = ceil_div(cols, K.lanes) * K.lanes
+    if q.b_col == 1 and width == cols and not q.copy:
+        K.gemm_strip(rows, cols, depth, a, q.a_row, q.a_col, b, q.b_row, c, c_row, row_bias, col_bias, how)
+        return
     if q.b_col == 1:
-        K.pack_rows(q.b_panels + panel * q.k * nr, K.nr, src, q.b_row, cols, q.k)
+        K.pack_strip(panel, b, q.b_row, cols, depth)
     else:
-        K.pack_columns(q.b_panels + panel * q.k * nr, K.nr, src, q.b_col, cols, q.k)
+        K.transpose_strip(panel, b, q.b_col, cols, depth)
+    K.gemm_strip(rows, cols, depth, a, q.a_row, q.a_col, panel, width, c, c_row, row_bias, col_bias, how)
 
 
-cdef void multiply(const Product *q, int64_t task) noexcept nogil:
-    """The tiles of one task: an A panel stays in the first cache while the task's B panels pass by."""
-    cdef int64_t mr = K.mr, nr = K.nr, i, j
-    cdef int64_t groups = ceil_div(ceil_div(q.m, mr), q.group_rows)
-    cdef int64_t i0 = task % groups * q.group_rows, j0 = task // groups * q.group_cols
-    for i in range(i0, min(i0 + q.group_rows, ceil_div(q.m, mr))):
-        for j in range(j0, min(j0 + q.group_cols, ceil_div(q.n, nr))):
-            K.gemm_tile(min(mr, q.m - i * mr), min(nr, q.n - j * nr), q.k,
-                        q.a_panels + i * q.k * mr, q.b_panels + j * q.k * nr, nr,
-                        q.c + i * mr * q.c_row + j * nr, q.c_row,
-                        q.row_bias + i * mr if q.row_bias != NULL else NULL,
-                        q.col_bias + j * nr if q.col_bias != NULL else NULL, q.accumulate)
+cdef void add_parts(const Product *q, int64_t index, int64_t row) noexcept nogil:
+    K.gemm_parts(q.sums + (index * q.parts * q.m + row) * q.n, q.parts, q.m * q.n, min(PART_ROWS, q.m - row), q.n,
+                 q.c + index * q.c_step + row * q.c_row, q.c_row, q.row_bias + row if q.row_bias != NULL else NULL,
+                 q.col_bias, q.how)
 
 
 cdef struct Matrix:
@@ -245,7 +247,7 @@ def matmul(a, b):
             x_offset += place * (PyArray_STRIDE(a, i) // 4)
             y_offset += place * (PyArray_STRIDE(b, i) // 4)
         gemm(x.rows, y.cols, x.cols, x.data + x_offset, x.row, x.col, y.data + y_offset, y.row, y.col,
-             f32(out) + index * x.rows * y.cols, y.cols, NULL, NULL, False)
+             f32(out) + index * x.rows * y.cols, y.cols, NULL, NULL, 0)
     return out
 
 
@@ -273,7 +275,7 @@ def linear(x, w, b):
     shape[dims - 1] = weights.rows
     out = empty_f32(dims, shape)
     gemm(rows, weights.rows, weights.cols, f32(x), weights.cols, 1, weights.data, weights.col, weights.row, f32(out),
-         weights.rows, NULL, NULL if b is None else f32(b), False)
+         weights.rows, NULL, NULL if b is None else f32(b), 0)
     return out
 
 

@@ -64,6 +64,7 @@ typedef struct KernelTable {
     const char *isa;
     int mr, nr;   /* rows and columns of the register tile of gemm_tile */
     int lanes;    /* floats in a vector */
+    int strip;    /* columns of gemm_strip */
 #define KERNEL(result, name, arguments) result (*name) arguments;
 #include "kernels.def"
 #undef KERNEL

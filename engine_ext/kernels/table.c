@@ -5,6 +5,7 @@
 #include "gemm.c"
 #include "direct.c"
 #include "pack.c"
+#include "product.c"
 #include "window.c"
 #include "unfold.c"
 #include "winograd.c"
@@ -29,7 +30,7 @@
 
 extern __attribute__((visibility("hidden"))) const KernelTable PASTE(kernels_, ISA);
 const KernelTable PASTE(kernels_, ISA) = {
-    .isa = TEXT(ISA), .mr = MR, .nr = NR, .lanes = LANES,
+    .isa = TEXT(ISA), .mr = MR, .nr = NR, .lanes = LANES, .strip = STRIP_COLS,
 #define KERNEL(result, name, arguments) .name = name,
 #include "kernels.def"
 #undef KERNEL

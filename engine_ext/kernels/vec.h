@@ -30,6 +30,15 @@
 #endif
 #define NR (NV * LANES)
 
+/* The lower, wider tile of products: STRIP_ROWS x STRIP_COLS. */
+#define STRIP_ROWS 6
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define STRIP_VECTORS 4
+#else
+#define STRIP_VECTORS 2     /* 16 registers */
+#endif
+#define STRIP_COLS (STRIP_VECTORS * LANES)
+
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef float vec_unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
@@ -182,9 +191,6 @@ INLINE float sum_lanes(vec v)
     return s[0];
 }
 
-/* Swaps blocks of d x d across the diagonal of two rows d apart; log2(LANES) rounds of it transpose. */
-#define SWAP_LOW(j, d) (((j) & (d)) ? LANES + (j) - (d) : (j))
-#define SWAP_HIGH(j, d) (((j) & (d)) ? LANES + (j) : (j) + (d))
 #define LIST4(F, j, d) F(j, d), F(j + 1, d), F(j + 2, d), F(j + 3, d)
 #if LANES == 16
 #define LIST(F, d) LIST4(F, 0, d), LIST4(F, 4, d), LIST4(F, 8, d), LIST4(F, 12, d)
@@ -198,25 +204,41 @@ INLINE float sum_lanes(vec v)
 #else
 #define SHUFFLE_BY(x, y, F, d) __builtin_shuffle(x, y, (ivec){LIST(F, d)})
 #endif
-#define SWAP_ROUND(d) \
-    _Pragma("GCC unroll 16") \
-    for (int i = 0; i < LANES; i++) \
-        if (!(i & (d))) { \
-            vec low = SHUFFLE_BY(m[i], m[i + (d)], SWAP_LOW, d), high = SHUFFLE_BY(m[i], m[i + (d)], SWAP_HIGH, d); \
-            m[i] = low; \
-            m[i + (d)] = high; \
-        }
+/* Transposes m. First within blocks of four lanes, row i of four rows against row i + d: x[0] y[0] x[1] y[1], then by
+ * pairs; then the blocks themselves, which are even and odd ones of two vectors. Shuffles of this form need no index. */
+#define PAIR_LOW(j, d) ((j) / 4 * 4 + ((j) & 1) * LANES + (j) % 4 / 2)
+#define PAIR_HIGH(j, d) (PAIR_LOW(j, d) + 2)
+#define HALF_LOW(j, d) ((j) / 4 * 4 + ((j) & 2) / 2 * LANES + (j) % 2)
+#define HALF_HIGH(j, d) (HALF_LOW(j, d) + 2)
+#define EVEN_BLOCK(j, d) ((j) / 4 * 8 % LANES + (j) % 4 + ((j) * 2 >= LANES ? LANES : 0))
+#define ODD_BLOCK(j, d) (EVEN_BLOCK(j, d) + 4)
+#define SWAP(a, b, LOW, HIGH) \
+    { vec low = SHUFFLE_BY(m[a], m[b], LOW, 0); m[b] = SHUFFLE_BY(m[a], m[b], HIGH, 0); m[a] = low; }
 
 INLINE void transpose(vec m[LANES])
 {
-#if LANES == 16
-    SWAP_ROUND(8)
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES; i += 4) {
+        SWAP(i, i + 1, PAIR_LOW, PAIR_HIGH)
+        SWAP(i + 2, i + 3, PAIR_LOW, PAIR_HIGH)
+        SWAP(i, i + 2, HALF_LOW, HALF_HIGH)
+        SWAP(i + 1, i + 3, HALF_LOW, HALF_HIGH)
+        vec middle = m[i + 1];
+        m[i + 1] = m[i + 2];
+        m[i + 2] = middle;
+    }
+#if LANES == 8
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) SWAP(i, i + 4, EVEN_BLOCK, ODD_BLOCK)
+#elif LANES == 16
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        SWAP(i, i + 4, EVEN_BLOCK, ODD_BLOCK)
+        SWAP(i + 8, i + 12, EVEN_BLOCK, ODD_BLOCK)
+        SWAP(i, i + 8, EVEN_BLOCK, ODD_BLOCK)
+        SWAP(i + 4, i + 12, EVEN_BLOCK, ODD_BLOCK)
+    }
 #endif
-#if LANES >= 8
-    SWAP_ROUND(4)
-#endif
-    SWAP_ROUND(2)
-    SWAP_ROUND(1)
 }
 
 /* Every second float of two vectors in a row; and back, the two halves of a[0] b[0] a[1] b[1] ... */
