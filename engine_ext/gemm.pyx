@@ -7,7 +7,7 @@ whole.
 """
 
 from cython.parallel cimport parallel, prange, threadid
-from libc.stdint cimport int64_t
+from libc.stdint cimport INT64_MAX, int64_t
 
 cimport numpy as cnp
 from numpy cimport PyArray_CheckExact, PyArray_DATA, PyArray_DIM, PyArray_DIMS, PyArray_NDIM, PyArray_STRIDE
@@ -26,7 +26,9 @@ cdef enum:             # as in product.c
 
 cdef enum:
     DEPTH = 256             # terms of k summed at a time, and rows of a packed strip of b
-    HEIGHT = 256            # rows of a task, at most
+    HEIGHT = 256            # rows of a task, at most,
+    LOWEST = 12             # and at least, where there are more
+    UNPACKED = 24           # rows up to which whole strips of b are not copied
     FEW = 4                 # rows that gemm_dot takes
     DOT_COLUMNS = 16        # columns of a task of dot products
     STREAMS = 8             # rows of b read side by side where each is read once
@@ -34,6 +36,8 @@ cdef enum:
     BLOCK = 64              # outputs of a product with fewer than PARTS blocks of BLOCK x BLOCK are split along k
     PARTS = 16
     PART_ROWS = 8           # rows of a task that adds up parts
+    SUM_COLUMNS = 64        # columns, and fewest rows, of a task of column_sum
+    SUM_ROWS = 512
 
 
 cdef struct Product:
@@ -130,11 +134,22 @@ cdef int64_t plan(Product *q, int team) noexcept nogil:
         q.wide = max(min(STREAM_STRIPS, q.strips // (2 * team)), 1)
     else:
         q.depth = max(ceil_div(ceil_div(share, max(ceil_div(share, DEPTH), 1)), 16) * 16, 16)
-        q.copy = q.b_col != 1 or q.m > 24
-        q.heights = ceil_div(q.m, HEIGHT)
-        while q.batch * q.parts * q.heights * q.strips < 4 * team and q.m // q.heights >= 64:
-            q.heights *= 2
+        q.copy = q.b_col != 1 or q.m > UNPACKED
+        q.heights = best_heights(q, team)
     return q.batch * q.parts * q.heights * ceil_div(q.strips, q.wide)
+
+
+cdef int64_t best_heights(const Product *q, int team) noexcept nogil:
+    """The fewest groups of rows that share the work evenly; packing counts as so many rows, again in each group."""
+    cdef int64_t packing = 0 if not q.copy else 2 if q.b_col == 1 else 6
+    cdef int64_t heights = ceil_div(q.m, HEIGHT), best = heights, time, least = INT64_MAX
+    while True:
+        time = ceil_div(q.batch * q.parts * q.strips * heights, team) * (ceil_div(q.m, heights) + packing)
+        if time < least:
+            best, least = heights, time
+        heights *= 2
+        if q.m // heights < LOWEST:
+            return best
 
 
 cdef void multiply_task(const Product *q, int64_t task, float *panel) noexcept nogil:
@@ -215,39 +230,89 @@ cdef bint read_matrix(object array, int first, Matrix *x) noexcept:
     return x.row == 1 or x.col == 1
 
 
-def matmul(a, b):
-    """a[M, K] @ b[K, N], or batches of such with equal leading sizes; float32, unit stride in one of the last two.
+cdef bint read_batch(cnp.ndarray a, cnp.ndarray b, int dims, Py_ssize_t *shape, int64_t *a_step,
+                     int64_t *b_step) noexcept:
+    """The leading sizes of a product of `dims` dimensions, broadcast, and each operand's strides in floats, 0 where it
+    is broadcast; false where they do not fit, or a stride is no whole number of floats."""
+    cdef int a_first = PyArray_NDIM(a) - dims, b_first = PyArray_NDIM(b) - dims, i
+    cdef Py_ssize_t m, n
+    for i in range(dims - 2):
+        m = PyArray_DIM(a, a_first + i) if a_first + i >= 0 else 1
+        n = PyArray_DIM(b, b_first + i) if b_first + i >= 0 else 1
+        if m != n and m != 1 and n != 1:
+            return False
+        shape[i] = n if m == 1 else m
+        a_step[i] = PyArray_STRIDE(a, a_first + i) if m != 1 else 0
+        b_step[i] = PyArray_STRIDE(b, b_first + i) if n != 1 else 0
+        if a_step[i] % 4 or b_step[i] % 4:
+            return False
+        a_step[i] //= 4
+        b_step[i] //= 4
+    return True
 
-    NotImplemented for other arrays; ValueError when the sizes do not fit.
+
+cdef bint merge_rows(Product *q, int count, const Py_ssize_t *shape, const int64_t *a_step,
+                     const int64_t *b_step) noexcept:
+    """A batch of a with one b is one product of more rows, where the rows of a go on evenly; whether it was done."""
+    cdef int64_t row = q.a_row, rows = q.m
+    cdef int i
+    for i in range(count - 1, -1, -1):
+        if shape[i] == 1:
+            continue
+        if rows == 1:
+            row = a_step[i]
+        if b_step[i] != 0 or a_step[i] != row * rows:
+            return False
+        rows *= shape[i]
+    if row != 1 and q.a_col != 1:
+        return False
+    q.a_row, q.m, q.batch = row, rows, 1
+    return True
+
+
+def matmul(a, b):
+    """a[..., M, K] @ b[..., K, N], leading sizes broadcast; float32, unit stride in one of the last two of each.
+
+    NotImplemented for other arrays; ValueError when the inner sizes differ.
     """
     cdef Matrix x, y
-    cdef int i, dims
-    cdef int64_t batch = 1, index, rest, place, x_offset, y_offset
-    cdef Py_ssize_t shape[32]
+    cdef Product q
+    cdef int i, dims, side
+    cdef int64_t index, rest
+    cdef Py_ssize_t[32] shape
+    cdef int64_t[2][32] steps
+    cdef int64_t *at
+    cdef Block places
     if not PyArray_CheckExact(a) or not PyArray_CheckExact(b):
         return NotImplemented
-    dims = PyArray_NDIM(a)
-    if (dims < 2 or PyArray_NDIM(b) != dims or dims > 32
-            or not read_matrix(a, dims - 2, &x) or not read_matrix(b, dims - 2, &y)):
+    dims = max(PyArray_NDIM(a), PyArray_NDIM(b))
+    if (PyArray_NDIM(a) < 2 or PyArray_NDIM(b) < 2 or dims > 32
+            or not read_matrix(a, PyArray_NDIM(a) - 2, &x) or not read_matrix(b, PyArray_NDIM(b) - 2, &y)
+            or not read_batch(a, b, dims, shape, steps[0], steps[1])):
         return NotImplemented
-    for i in range(dims - 2):
-        if PyArray_DIM(a, i) != PyArray_DIM(b, i) or PyArray_STRIDE(a, i) % 4 or PyArray_STRIDE(b, i) % 4:
-            return NotImplemented
-        shape[i] = PyArray_DIM(a, i)
-        batch *= shape[i]
     if x.cols != y.rows:
         raise ValueError(f"matmul: the inner sizes of {a.shape} and {b.shape} differ: {x.cols} and {y.rows}")
     shape[dims - 2], shape[dims - 1] = x.rows, y.cols
     out = empty_f32(dims, shape)
-    for index in range(batch):
-        rest, x_offset, y_offset = index, 0, 0
-        for i in range(dims - 3, -1, -1):
-            place = rest % shape[i]
-            rest //= shape[i]
-            x_offset += place * (PyArray_STRIDE(a, i) // 4)
-            y_offset += place * (PyArray_STRIDE(b, i) // 4)
-        gemm(x.rows, y.cols, x.cols, x.data + x_offset, x.row, x.col, y.data + y_offset, y.row, y.col,
-             f32(out) + index * x.rows * y.cols, y.cols, NULL, NULL, 0)
+    q.m, q.n, q.k, q.batch = x.rows, y.cols, x.cols, 1
+    q.a, q.a_row, q.a_col, q.a_at = x.data, x.row, x.col, NULL
+    q.b, q.b_row, q.b_col, q.b_at = y.data, y.row, y.col, NULL
+    q.c, q.c_row, q.c_col, q.c_step = f32(out), q.n, 1, q.m * q.n
+    q.row_bias, q.col_bias, q.how = NULL, NULL, 0
+    for i in range(dims - 2):
+        q.batch *= shape[i]
+    if q.batch > 1 and not merge_rows(&q, dims - 2, shape, steps[0], steps[1]):
+        places = borrow(2 * q.batch * sizeof(int64_t))
+        at = <int64_t *>places.data
+        q.a_at, q.b_at = at, at + q.batch
+        for side in range(2):
+            for index in range(q.batch):
+                rest, at[0] = index, 0
+                for i in range(dims - 3, -1, -1):
+                    at[0] += rest % shape[i] * steps[side][i]
+                    rest //= shape[i]
+                at += 1
+    multiply(&q)
     return out
 
 
@@ -256,10 +321,19 @@ def linear(x, w, b):
 
     NotImplemented for other arrays; ValueError when the sizes do not fit.
     """
+    return affine(x, w, b, 0)
+
+
+def linear_relu(x, w, b):
+    """relu(linear(x, w, b))."""
+    return affine(x, w, b, RELU)
+
+
+cdef object affine(object x, object w, object b, int how):
     cdef Matrix weights
     cdef int i, dims
     cdef int64_t rows = 1
-    cdef Py_ssize_t shape[32]
+    cdef Py_ssize_t[32] shape
     if (not is_f32(x) or not PyArray_CheckExact(w) or PyArray_NDIM(w) != 2 or not read_matrix(w, 0, &weights)
             or not (b is None or is_f32(b))):
         return NotImplemented
@@ -275,7 +349,7 @@ def linear(x, w, b):
     shape[dims - 1] = weights.rows
     out = empty_f32(dims, shape)
     gemm(rows, weights.rows, weights.cols, f32(x), weights.cols, 1, weights.data, weights.col, weights.row, f32(out),
-         weights.rows, NULL, NULL if b is None else f32(b), 0)
+         weights.rows, NULL, NULL if b is None else f32(b), how)
     return out
 
 
@@ -283,15 +357,25 @@ def column_sum(g):
     """g[M, N] -> [N], the sum of each column; float32, contiguous, else NotImplemented."""
     if not is_f32(g) or PyArray_NDIM(g) != 2:
         return NotImplemented
-    cdef int64_t rows = PyArray_DIM(g, 0), cols = PyArray_DIM(g, 1), chunk = 64, i
+    cdef int64_t rows = PyArray_DIM(g, 0), cols = PyArray_DIM(g, 1), strips = ceil_div(cols, SUM_COLUMNS), task
+    cdef int64_t parts = max(min(PARTS // max(strips, 1), rows // SUM_ROWS), 1)
     cdef int team = threads_for(<double>rows * cols)
     cdef unsigned mode = 0
     out = empty_f32(1, <const Py_ssize_t *>PyArray_DIMS(g) + 1)
     cdef const float *src = f32(g)
-    cdef float *sums = f32(out)
+    cdef Block block = borrow(parts * cols * sizeof(float)) if parts > 1 else None
+    cdef float *sums = <float *>block.data if parts > 1 else f32(out)
     with nogil, parallel(num_threads=team):
         mode = enter()
-        for i in prange(ceil_div(cols, chunk), schedule="static"):
-            K.sum_columns(src + i * chunk, rows, min(chunk, cols - i * chunk), cols, sums + i * chunk)
+        for task in prange(parts * strips, schedule="static"):
+            sum_task(src, rows, cols, parts, task // strips, task % strips * SUM_COLUMNS, sums)
         leave(mode)
+    if parts > 1:
+        K.gemm_parts(sums, parts, cols, 1, cols, f32(out), cols, NULL, NULL, 0)
     return out
+
+
+cdef void sum_task(const float *g, int64_t rows, int64_t cols, int64_t parts, int64_t part, int64_t col,
+                   float *sums) noexcept nogil:
+    cdef int64_t start = part * rows // parts, stop = (part + 1) * rows // parts
+    K.sum_columns(g + start * cols + col, stop - start, min(SUM_COLUMNS, cols - col), cols, sums + part * cols + col)

@@ -41,7 +41,7 @@ def assert_close(got, want, terms):
 MR, NR = 14, 32  # the largest tile; sizes lie around every tile's edges
 SIZES = [(1, 1, 1), (1, 7, 5), (2, NR + 1, 3), (3, 130, 33), (4, 64, 100), (5, NR - 1, 5), (6, 16, 17), (MR, NR, 17),
          (MR + 1, NR + 1, 400), (37, 2, 50), (100, 1, 900), (64, 10, 84), (31, 4099, 7), (2100, 40, 9), (40, 24, 1),
-         (7, 13, 1000), (3, 3, 0), (0, 3, 4), (3, 0, 4)]  # fmt: skip
+         (7, 13, 1000), (64, 65, 2000), (5, 64, 4100), (300, 70, 270), (3, 3, 0), (6, 7, 0), (0, 3, 4), (3, 0, 4)]  # fmt: skip
 
 
 @pytest.mark.parametrize("m, n, k", SIZES)
@@ -60,9 +60,21 @@ def test_matmul_of_views_and_batches(isa):
     assert_close(gemm.matmul(a[::-1], b[:, 7:]), a[::-1].astype(float) @ b[:, 7:], 60)
 
 
+@pytest.mark.parametrize("a_shape, b_shape", [((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)), ((7, 1, 9), (9, 40)), ((2, 1, 5, 6), (3, 6, 33)),
+                                              ((40, 20, 8), (40, 8, 20)), ((3, 1, 700), (3, 700, 2)),
+                                              ((2, 30, 900), (1, 900, 7)), ((1, 6, 2, 3), (3, 64))])  # fmt: skip
+def test_matmul_broadcasts_leading_sizes(isa, every_thread, a_shape, b_shape):
+    a, b = draw(*a_shape), draw(*b_shape)
+    for x in a, a.swapaxes(-1, -2).copy().swapaxes(-1, -2), a[..., ::-1, :]:
+        for y in b, b.swapaxes(-1, -2).copy().swapaxes(-1, -2):
+            assert_close(gemm.matmul(x, y), x.astype(float) @ y.astype(float), a_shape[-1])
+    swapped = draw(5, 4, 6).swapaxes(0, 1)  # rows that do not go on evenly
+    assert_close(gemm.matmul(swapped, np.eye(6, dtype="f")), swapped.astype(float), 6)
+
+
 def test_matmul_leaves_other_arrays_to_the_reference():
     for a, b in [(draw(3, 4).astype(float), draw(4, 5)), (draw(6, 8)[::2, ::2], draw(4, 5)), (draw(4), draw(4, 5)),
-                 (draw(2, 3, 4), draw(4, 5)), ([[1.0]], draw(1, 1)), (draw(3, 4).astype(">f4"), draw(4, 5))]:  # fmt: skip
+                 (draw(2, 3, 4), draw(3, 4, 5)), ([[1.0]], draw(1, 1)), (draw(3, 4).astype(">f4"), draw(4, 5))]:  # fmt: skip
         assert gemm.matmul(a, b) is NotImplemented
     with pytest.raises(ValueError, match="inner sizes"):
         gemm.matmul(draw(3, 4), draw(5, 3))
@@ -76,8 +88,18 @@ def test_linear(isa, every_thread, rows):
     assert_close(gemm.linear(x, w, None), want, 100)
     assert_close(gemm.linear(x.reshape(rows, 1, 100), w, b), (want + b)[:, None], 100)
     assert_close(gemm.linear(x, np.asfortranarray(w), b), want + b, 100)
+    assert_close(gemm.linear_relu(x, w, b), np.maximum(want + b, 0), 100)
     with pytest.raises(ValueError, match="fit together"):
         gemm.linear(x, draw(33, 99), b)
+
+
+@pytest.mark.parametrize("m, n, k", [(1, 40, 3000), (2, 2, 5), (64, 10, 84), (33, 70, 2100), (5, 7, 0)])
+def test_linear_relu_is_relu_of_linear(isa, every_thread, m, n, k):
+    x, w, b = draw(m, k), draw(n, k), draw(n)
+    x[:1, :1] = np.nan
+    for bias in b, None:
+        want = gemm.linear(x, w, bias)
+        assert np.array_equal(gemm.linear_relu(x, w, bias), np.where(want <= 0, 0, want), equal_nan=True)
 
 
 def test_linear_without_terms_is_the_bias(isa):
@@ -89,6 +111,8 @@ def test_sums(isa, every_thread):
     g = draw(300, 77)
     assert_close(gemm.column_sum(g), g.sum(0, dtype=float), 300)
     assert not gemm.column_sum(draw(0, 5)).any()
+    g = draw(5000, 150)
+    assert_close(gemm.column_sum(g), g.sum(0, dtype=float), 5000)
     g = draw(5, 7, 11, 13)
     assert_close(conv.channel_sum(g), g.sum((0, 2, 3), dtype=float), 5 * 11 * 13)
 
@@ -290,6 +314,13 @@ def results():
     kept = [
         gemm.matmul(a, b),
         gemm.matmul(a[:3], b),
+        gemm.matmul(b.T, a.T),
+        gemm.matmul(draw((20, 3000)).astype("f"), draw((3000, 40)).astype("f")),
+        gemm.matmul(draw((90, 3000)).astype("f"), draw((40, 3000)).astype("f").T),
+        gemm.matmul(draw((7, 20, 30)).astype("f"), draw((7, 30, 40)).astype("f")),
+        gemm.matmul(draw((300, 5)).astype("f"), draw((5, 400)).astype("f")),
+        gemm.matmul(draw((2, 50)).astype("f"), draw((50, 4000)).astype("f")),
+        gemm.column_sum(draw((3000, 70)).astype("f")),
         gemm.linear(a[:2], draw((77, 900)).astype("f"), None),
         gemm.column_sum(a),
     ]

@@ -54,6 +54,7 @@ class CPU(Reference):
 
     matmul = native(gemm.matmul)
     linear = native(gemm.linear)
+    linear_relu = native(gemm.linear_relu)
     column_sum = native(gemm.column_sum)
 
     conv2d = native(convolution.forward)

@@ -109,18 +109,31 @@ static void gemm_tile(int64_t rows, int64_t cols, int64_t k, const float *a, con
 /* Sums of the columns of g[rows][ld], cols of them, in a fixed order: blocks of rows, then the blocks. */
 static void sum_columns(const float *g, int64_t rows, int64_t cols, int64_t ld, float *sums)
 {
-    enum { BLOCK = 64 };
-    for (int64_t j = 0; j < cols; j += LANES) {
-        int64_t n = cols - j < LANES ? cols - j : LANES;
+    enum { BLOCK = 64, WIDE = 4 };
+    int64_t j = 0;
+    for (; j + WIDE * LANES <= cols; j += WIDE * LANES) {
+        vec total[WIDE] = {{0}};
+        for (int64_t i = 0; i < rows; i += BLOCK) {
+            int64_t stop = i + BLOCK < rows ? i + BLOCK : rows;
+            vec sum[WIDE] = {{0}};
+            for (int64_t r = i; r < stop; r++)
+#pragma GCC unroll 4
+                for (int v = 0; v < WIDE; v++) sum[v] += load(g + r * ld + j + v * LANES);
+#pragma GCC unroll 4
+            for (int v = 0; v < WIDE; v++) total[v] += sum[v];
+        }
+#pragma GCC unroll 4
+        for (int v = 0; v < WIDE; v++) store(sums + j + v * LANES, total[v]);
+    }
+    for (; j < cols; j += LANES) {
         vec total = {0};
         for (int64_t i = 0; i < rows; i += BLOCK) {
             int64_t stop = i + BLOCK < rows ? i + BLOCK : rows;
             vec sum = {0};
-            if (n == LANES) for (int64_t r = i; r < stop; r++) sum += load(g + r * ld + j);
-            else for (int64_t r = i; r < stop; r++) sum += load_first(g + r * ld + j, n);
+            for (int64_t r = i; r < stop; r++) sum += load_first(g + r * ld + j, cols - j);
             total += sum;
         }
-        store_first(sums + j, total, n);
+        store_first(sums + j, total, cols - j);
     }
 }
 
