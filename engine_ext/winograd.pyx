@@ -1,9 +1,9 @@
 """Winograd's convolution of 3x3 windows, and its gradient by the input: how tiles are spread over threads and memory.
 
 Images are cut into units of tiles whose transforms fit a core's L2 cache. With many tiles, weights are transformed
-first; then a thread takes a unit through input transform, products and outputs. With few, inputs are transformed first;
-then a thread takes 32 outputs (2 * LANES), of all tiles, and transforms their weights as it needs them: those of hundreds
-of channels are larger than the caches. A result's bits do not depend on either.
+first; then a thread takes a unit through input transform, products and outputs. With few, all inputs are transformed
+first; then a thread takes 32 outputs (2 * LANES), of all tiles, and transforms their weights as it needs them: those
+of hundreds of channels are larger than the caches. A result's bits do not depend on either.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -327,7 +327,7 @@ def conv2d2(x, w, b, geom, bint relu=False, Weights prepared=None):
 
 
 def conv2d4_relu_pool(x, w, b, geom, Weights prepared=None):
-    """(max_pool2d(relu(conv2d4)), taps): windows of 2x2, taps 2 * i + j of the first largest, 4 where none is above 0."""
+    """(max_pool2d(relu(conv2d4)), taps) by windows of 2x2; taps 2 * i + j of the first largest, 4 where none is."""
     return forward(4, x, w, b, geom, True, True, prepared)
 
 
