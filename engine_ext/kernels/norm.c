@@ -11,7 +11,7 @@
 #define BLOCK 4096
 
 /* What lies between the map and the gradient that comes in. */
-enum { PLAIN, RELU, ADD_RELU };
+enum { MAPPED, RECTIFIED, AFTER_ADDING };
 
 /* A walk over a part in blocks of at most BLOCK floats of a channel: several whole rows, or a piece of one. */
 typedef struct Walk {
@@ -153,8 +153,8 @@ static void merge_moments(int64_t channels, int64_t parts, int64_t stride, const
 INLINE vec mapped(int kind, Line line, vec x, vec residual)
 {
     vec v = on_line(line, x);
-    if (kind == ADD_RELU) v += residual;
-    return kind == PLAIN ? v : rectified(v);
+    if (kind == AFTER_ADDING) v += residual;
+    return kind == MAPPED ? v : rectified(v);
 }
 
 /* `n` floats from `column` on of each of the planes first..last of all images. */
@@ -164,7 +164,7 @@ INLINE void map_planes(int kind, const Norm *q, int64_t first, int64_t last, int
     for (int64_t p = first; p < last; p++, c = c + 1 < q->channels ? c + 1 : 0) {
         const Line line = line_of(q, c);
         const int64_t at = p * plane_of(q) + column;
-        const float *x = q->x + at, *residual = kind == ADD_RELU ? q->residual + at : x;
+        const float *x = q->x + at, *residual = kind == AFTER_ADDING ? q->residual + at : x;
         float *y = q->out + at;
         int64_t i = 0;
 #pragma GCC unroll 4
@@ -176,17 +176,17 @@ INLINE void map_planes(int kind, const Norm *q, int64_t first, int64_t last, int
 
 static void norm_map(const Norm *q, int64_t first, int64_t last, int64_t column, int64_t n)
 {
-    map_planes(PLAIN, q, first, last, column, n);
+    map_planes(MAPPED, q, first, last, column, n);
 }
 
 static void norm_relu(const Norm *q, int64_t first, int64_t last, int64_t column, int64_t n)
 {
-    map_planes(RELU, q, first, last, column, n);
+    map_planes(RECTIFIED, q, first, last, column, n);
 }
 
 static void norm_add_relu(const Norm *q, int64_t first, int64_t last, int64_t column, int64_t n)
 {
-    map_planes(ADD_RELU, q, first, last, column, n);
+    map_planes(AFTER_ADDING, q, first, last, column, n);
 }
 
 /* ----- Gradients ----- */
@@ -194,8 +194,8 @@ static void norm_add_relu(const Norm *q, int64_t first, int64_t last, int64_t co
 /* The gradient of the map's output at LANES elements. */
 INLINE vec inner_gradient(int kind, Line line, vec g, vec x, vec y)
 {
-    if (kind == PLAIN) return g;
-    return let_through(g, kind == RELU ? on_line(line, x) : y);
+    if (kind == MAPPED) return g;
+    return let_through(g, kind == RECTIFIED ? on_line(line, x) : y);
 }
 
 /* Adds the sums of the inner gradient and of its product with x - mean. */
@@ -208,7 +208,7 @@ INLINE void add_gradients(int kind, int64_t n, const float *g, const float *x, c
         vec xp = load(x + i), xq = load(x + i + LANES);
         vec p = inner_gradient(kind, line, load(g + i), xp, load(y + i));
         vec q = inner_gradient(kind, line, load(g + i + LANES), xq, load(y + i + LANES));
-        if (kind == ADD_RELU) store(inner + i, p), store(inner + i + LANES, q);
+        if (kind == AFTER_ADDING) store(inner + i, p), store(inner + i + LANES, q);
         a += p;
         b += q;
         aa += p * (xp - line.center);
@@ -217,7 +217,7 @@ INLINE void add_gradients(int kind, int64_t n, const float *g, const float *x, c
     for (; i < n; i += LANES) {
         vec xp = load_first(x + i, n - i);
         vec p = inner_gradient(kind, line, load_first(g + i, n - i), xp, load_first(y + i, n - i));
-        if (kind == ADD_RELU) store_first(inner + i, p, n - i);
+        if (kind == AFTER_ADDING) store_first(inner + i, p, n - i);
         a += p;
         aa += p * (xp - line.center);
     }
@@ -225,7 +225,7 @@ INLINE void add_gradients(int kind, int64_t n, const float *g, const float *x, c
     *products = aa + bb;
 }
 
-/* sum[channels] and products[channels] over a part, and the inner gradient itself where it is asked for (ADD_RELU). */
+/* sum[channels] and products[channels] over a part, and the inner gradient itself where it is asked for (AFTER_ADDING). */
 INLINE void gradient_sums(int kind, const Norm *q, const NormPart *p, double *sum, double *products)
 {
     const int64_t plane = plane_of(q), step = q->channels * plane, start = part_offset(q, p);
@@ -236,8 +236,8 @@ INLINE void gradient_sums(int kind, const Norm *q, const NormPart *p, double *su
         for (int64_t r = 0; r < w.rows; r++)
             for (int64_t c = 0; c < p->channels; c++) {
                 const int64_t at = start + w.offset + r * step + c * plane;
-                add_gradients(kind, w.length, q->g + at, q->x + at, kind == ADD_RELU ? q->y + at : q->g + at,
-                              kind == ADD_RELU ? q->inner + at : NULL, line_of(q, p->channel + c), &sums[c][0],
+                add_gradients(kind, w.length, q->g + at, q->x + at, kind == AFTER_ADDING ? q->y + at : q->g + at,
+                              kind == AFTER_ADDING ? q->inner + at : NULL, line_of(q, p->channel + c), &sums[c][0],
                               &sums[c][1]);
             }
         for (int64_t c = 0; c < p->channels; c++) {
@@ -249,17 +249,17 @@ INLINE void gradient_sums(int kind, const Norm *q, const NormPart *p, double *su
 
 static void norm_sums(const Norm *q, const NormPart *p, double *sum, double *products)
 {
-    gradient_sums(PLAIN, q, p, sum, products);
+    gradient_sums(MAPPED, q, p, sum, products);
 }
 
 static void norm_relu_sums(const Norm *q, const NormPart *p, double *sum, double *products)
 {
-    gradient_sums(RELU, q, p, sum, products);
+    gradient_sums(RECTIFIED, q, p, sum, products);
 }
 
 static void norm_add_relu_sums(const Norm *q, const NormPart *p, double *sum, double *products)
 {
-    gradient_sums(ADD_RELU, q, p, sum, products);
+    gradient_sums(AFTER_ADDING, q, p, sum, products);
 }
 
 /* From the sums[parts][2][C] of channels first..last: dw, db, and the factors[3][C] of dx = kg * inner gradient +
@@ -320,14 +320,14 @@ INLINE void gradient(int kind, const Norm *q, const NormPart *p, const float *se
         }
 }
 
-static void norm_dx(const Norm *q, const NormPart *p, const float *factors) { gradient(PLAIN, q, p, q->g, factors); }
+static void norm_dx(const Norm *q, const NormPart *p, const float *factors) { gradient(MAPPED, q, p, q->g, factors); }
 
 static void norm_relu_dx(const Norm *q, const NormPart *p, const float *factors)
 {
-    gradient(RELU, q, p, q->g, factors);
+    gradient(RECTIFIED, q, p, q->g, factors);
 }
 
 static void norm_add_relu_dx(const Norm *q, const NormPart *p, const float *factors)
 {
-    gradient(PLAIN, q, p, q->inner, factors);
+    gradient(MAPPED, q, p, q->inner, factors);
 }
