@@ -4,18 +4,16 @@ import numpy
 import pytest
 
 import engine
-from benchmarks import nets, shapes
+from benchmarks.sections.networks import arrays
 from benchmarks.tasks import Inference, Training
 from benchmarks.worker_engine import Engine
-from engine import nn
 
-NETS = pytest.mark.parametrize("net", shapes.NETS)
-BATCHES = pytest.mark.parametrize("batch", shapes.BATCHES, ids="batch{}".format)
+NETS = pytest.mark.parametrize("net", ("lenet5", "mnistnet"))
+BATCHES = pytest.mark.parametrize("batch", (64, 1), ids="batch{}".format)
 
 
 def prepared(task, net, batch):
-    images, labels = nets.batches(batch, count=2)
-    return task(Engine(), {**nets.weights(net, nn), "images": images, "labels": labels}, "contiguous", net)
+    return task(Engine(), arrays(net, batch, count=2), "contiguous", net)
 
 
 def check(task, net, batch):

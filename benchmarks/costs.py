@@ -1,15 +1,19 @@
-"""Where a training step's time goes: every kernel that the backend runs, timed from outside."""
+"""`python -m benchmarks costs [--net NAME]`: where a training step's time goes, every kernel timed from outside."""
 
+import argparse
 import statistics
+import sys
 import time
 from collections import defaultdict
 from contextlib import contextmanager
 
 import engine
-from benchmarks import nets, timing
+from benchmarks import nets, shapes, timing
 from benchmarks.results import Table
-from engine import backends, nn, optim
+from benchmarks.worker_engine import network
+from engine import backends, optim
 from engine.nn.functional import cross_entropy
+from engine_ext import parallel
 
 NAMED = 0.01  # of a step: kernels that take less are summed up
 
@@ -55,10 +59,10 @@ def label(name, args):
 def training_step(name, batch, threads, seconds):
     """Table of the kernels of a training step, dearest first, and what Python takes around them. Times are medians."""
     engine.set_num_threads(threads)
-    model = nets.BUILDERS[name](nn)
-    model.load_state_dict({key: engine.tensor(a) for key, a in nets.weights(name, nn).items()})
+    model = network(name)
+    model.load_state_dict({key: engine.tensor(a) for key, a in nets.weights(model.state_dict()).items()})
     optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    images, labels = (engine.tensor(a[0]) for a in nets.batches(batch, count=1))
+    images, labels = (engine.tensor(a[0]) for a in nets.batches(name, batch, count=1))
 
     def step():
         optimizer.zero_grad()
@@ -87,3 +91,21 @@ def training_step(name, batch, threads, seconds):
         f"A step takes {total * 1e6:.0f} us, measured without timing kernels; Python is what they leave of it."
     )
     return table
+
+
+def main(arguments=None):
+    """Print a table for each network and batch; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks costs", description=__doc__)
+    parser.add_argument("--net", choices=nets.NETS)
+    parser.add_argument("--batch", type=int, help="only this one")
+    parser.add_argument("--threads", type=int, default=parallel.default_num_threads()[0], help="default %(default)s")
+    parser.add_argument("--seconds", type=float, default=0.7, help="for each of two measurements (default %(default)s)")
+    options = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
+    for name, batches in shapes.FULL.only(options.net and [options.net], options.batch).nets.items():
+        for batch in batches:
+            print(training_step(name, batch, options.threads, options.seconds), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,7 +9,7 @@ import engine
 from benchmarks.results import Table
 from engine_ext import _isa, machine, parallel
 
-SIZES = {"L2": 512 << 10, "L3": 8 << 20, "DRAM": 512 << 20}
+PLACES = ("L2", "L3", "DRAM")
 
 
 def facts():
@@ -43,7 +43,10 @@ def cpu_model():
 
 def peaks(threads, seconds):
     """Table of GFLOP/s of multiply-adds on registers, per instruction set; `threads` lists thread counts."""
-    table = Table("Peak of multiply-adds, GFLOP/s", ("instruction set", *(f"{t} threads" for t in threads)))
+    table = Table(
+        "Peak of multiply-adds, GFLOP/s",
+        ("instruction set", *("1 thread" if t == 1 else f"{t} threads" for t in threads)),
+    )
     before = _isa.isa()
     try:
         for isa in _isa.isas():
@@ -54,15 +57,14 @@ def peaks(threads, seconds):
     return table
 
 
-def bandwidths(threads, seconds, largest=SIZES["DRAM"]):
-    """Table of GB/s per place, way and thread count. Bytes are those of one array, of all threads together."""
+def bandwidths(threads, seconds, sizes):
+    """Table of GB/s per place, way and thread count; `sizes` are bytes of one array, of all threads together."""
     ways = ("read", "write", "copy")
-    table = Table("Bandwidth, GB/s", ("place", "bytes", "threads", *ways))
-    for place, size in SIZES.items():
-        size = min(size, largest)
+    table = Table("Bandwidth, GB/s", ("place", "threads", "bytes", *ways), keys=2)
+    for place, size in zip(PLACES, sizes, strict=False):
         for t in threads:
             table.rows.append(
-                (place, f"{size >> 10} KiB", t, *(machine.bandwidth(size, t, way, seconds) for way in ways))
+                (place, t, f"{size >> 10} KiB", *(machine.bandwidth(size, t, way, seconds) for way in ways))
             )
     table.notes.append("A copy counts the bytes read and the bytes written.")
     return table

@@ -1,11 +1,11 @@
 """What a worker can be told to prepare and time: one text for both frameworks, so that both do the same.
 
 A task has `run()`, which is timed, `outputs()`, which is compared before, and `restart()`, called before each turn.
-`fw` is what worker_engine.py or worker_torch.py offer: the framework's nn, F and SGD, and where their names differ,
-`tensor`, `array`, `place`, `inference`, `convolution_dx`, `convolution_dw`.
+`fw` is what worker_engine.py or peers/pytorch.py offer: the framework's nn, F and SGD, and where their names differ,
+`tensor`, `array`, `net`, `trainer`, `predictor`, `inference`, `convolution_dx`, `convolution_dw`.
 """
 
-from benchmarks import nets, timing
+from benchmarks import timing
 
 
 class Task:
@@ -44,27 +44,27 @@ class Product(Task):
 class ConvolutionForward(Task):
     """conv2d with a bias; nothing wants a gradient, so nothing is recorded."""
 
-    def __init__(self, fw, arrays, layout, padding):
-        self.conv2d, self.padding = fw.F.conv2d, padding
+    def __init__(self, fw, arrays, layout, stride, padding, groups):
+        self.conv2d, self.how = fw.F.conv2d, (stride, padding, 1, groups)
         self.x, self.w = (fw.tensor(arrays[key], layout) for key in "xw")
         self.b = fw.tensor(arrays["b"])
 
     def run(self):
-        return self.conv2d(self.x, self.w, self.b, 1, self.padding)
+        return self.conv2d(self.x, self.w, self.b, *self.how)
 
 
 class ConvolutionDx(Task):
     """The gradient of a convolution's input."""
 
-    def __init__(self, fw, arrays, layout, padding):
-        self.run = fw.convolution_dx(*(fw.tensor(arrays[key], layout) for key in "gxw"), padding)
+    def __init__(self, fw, arrays, layout, stride, padding, groups):
+        self.run = fw.convolution_dx(*(fw.tensor(arrays[key], layout) for key in "gxw"), stride, padding, groups)
 
 
 class ConvolutionDw(Task):
     """The gradient of a convolution's weights."""
 
-    def __init__(self, fw, arrays, layout, padding):
-        self.run = fw.convolution_dw(*(fw.tensor(arrays[key], layout) for key in "gxw"), padding)
+    def __init__(self, fw, arrays, layout, stride, padding, groups):
+        self.run = fw.convolution_dw(*(fw.tensor(arrays[key], layout) for key in "gxw"), stride, padding, groups)
 
 
 class _Net(Task):
@@ -73,15 +73,11 @@ class _Net(Task):
     def __init__(self, fw, arrays, layout, net):
         self.fw = fw
         self.weights = {key: fw.tensor(a) for key, a in arrays.items() if key not in ("images", "labels")}
-        self.model = fw.place(nets.BUILDERS[net](fw.nn), layout)
+        self.model = fw.net(net, layout)
         self.batches = [
             (fw.tensor(x, layout), fw.tensor(y)) for x, y in zip(arrays["images"], arrays["labels"], strict=True)
         ]
         self.next = 0
-        self.restart()
-
-    def restart(self):
-        """The weights as they were given: long training on random labels would end in gradients of zero."""
         self.model.load_state_dict(self.weights)
 
     def batch(self):
@@ -95,13 +91,18 @@ class Training(_Net):
     def __init__(self, fw, arrays, layout, net):
         super().__init__(fw, arrays, layout, net)
         self.model.train()
+        self.forward = fw.trainer(self.model, layout)
         self.optimizer = fw.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
         self.cross_entropy = fw.F.cross_entropy
+
+    def restart(self):
+        """The weights as they were given: long training on random labels would end in gradients of zero."""
+        self.model.load_state_dict(self.weights)
 
     def run(self):
         images, labels = self.batch()
         self.optimizer.zero_grad()
-        loss = self.cross_entropy(self.model(images), labels)
+        loss = self.cross_entropy(self.forward(images), labels)
         loss.backward()
         self.optimizer.step()
         return loss
@@ -120,10 +121,12 @@ class Inference(_Net):
     def __init__(self, fw, arrays, layout, net):
         super().__init__(fw, arrays, layout, net)
         self.model.eval()
+        with fw.inference():
+            self.forward = fw.predictor(self.model, layout, self.batches[0][0])
 
     def run(self):
         with self.fw.inference():
-            return self.model(self.batch()[0])
+            return self.forward(self.batch()[0])
 
 
 class _Add(Task):
@@ -157,6 +160,31 @@ class TapedAddBackward(_Add):
         return x.grad
 
 
+class SmallStep(Task):
+    """A training step of Linear(4, 4) on eight rows: all of it is the cost of operations, none that of numbers."""
+
+    calls = 50
+
+    def __init__(self, fw, arrays, layout):
+        self.x, self.y = fw.tensor(arrays["x"]), fw.tensor(arrays["y"])
+        self.model = fw.nn.Linear(4, 4)
+        self.weights = {"weight": fw.tensor(arrays["w"]), "bias": fw.tensor(arrays["b"])}
+        self.restart()
+        self.optimizer = fw.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
+        self.mse = fw.F.mse_loss
+
+    def restart(self):
+        self.model.load_state_dict(self.weights)
+
+    def run(self):
+        for _ in range(self.calls):
+            self.optimizer.zero_grad()
+            loss = self.mse(self.model(self.x), self.y)
+            loss.backward()
+            self.optimizer.step()
+        return loss
+
+
 TASKS = {
     "product": Product,
     "convolution forward": ConvolutionForward,
@@ -166,4 +194,5 @@ TASKS = {
     "inference": Inference,
     "taped add": TapedAdd,
     "taped add and backward": TapedAddBackward,
+    "step of Linear(4, 4)": SmallStep,
 }

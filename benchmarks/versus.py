@@ -1,11 +1,11 @@
 """Two frameworks beside each other: each in its own process, the same task in turns, agreement checked first."""
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,14 @@ from pathlib import Path
 import numpy
 
 from benchmarks import timing
+from benchmarks.peers.find import PEERS
 
 PROJECT = Path(__file__).resolve().parent.parent
 PATIENCE = 3  # times the rounds wanted are run at most to get as many undisturbed ones
+FEWEST = 3  # undisturbed rounds, with which a contest that has become too long may end
 KEPT_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "68719476736", "MALLOC_TOP_PAD_": "67108864"}
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+LAYOUTS = ("contiguous", "channels_last")
 
 
 class Disagreement(Exception):
@@ -24,12 +28,12 @@ class Disagreement(Exception):
 
 
 class WorkerProcess:
-    """A worker to talk to; a context manager that ends it."""
+    """A worker to talk to; a context manager that ends it. `prefix`: the words of a command that runs it, a tracer say."""
 
-    def __init__(self, module, python=sys.executable, **environment):
+    def __init__(self, module, python=sys.executable, prefix=(), **environment):
         path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
         self.process = subprocess.Popen(
-            [python, "-m", module], cwd=PROJECT, env={**os.environ, "PYTHONPATH": path, **environment},
+            [*prefix, python, "-m", module], cwd=PROJECT, env={**os.environ, "PYTHONPATH": path, **environment},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.info = self.ask(do="info")
@@ -52,14 +56,17 @@ class WorkerProcess:
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass  # it has ended already
         self.process.wait(timeout=60)
         self.process.stdout.close()
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of those compared: a worker, how its tensors lie in memory, and what to call it."""
+    """One of those compared: a worker, how its tensors lie in memory (and what else it does), and what to call it."""
 
     name: str
     worker: WorkerProcess
@@ -74,64 +81,91 @@ class Outcome:
     kept: int
     rounds: int
 
-    def best(self, prefix):
-        """The name and time of the fastest side whose name begins so; (None, None) without one."""
-        sides = [name for name in self.seconds if name.startswith(prefix)]
+    def best(self, *words, without=()):
+        """The name and time of the fastest side whose name has all these words; (None, None) without one."""
+        sides = [n for n in self.seconds if set(words) <= set(n.split()) and not set(without) & set(n.split())]
         name = min(sides, key=self.seconds.get, default=None)
         return name, self.seconds.get(name)
 
+    @property
+    def quiet(self):
+        return f"{self.kept}/{self.rounds}"
+
 
 class Arena:
-    """Where contests take place: sides, undisturbed rounds wanted, seconds of a turn, a folder for the arrays they share."""
+    """Where contests take place: sides, undisturbed rounds wanted, seconds of a turn, a folder for the arrays they share.
 
-    def __init__(self, sides, folder, rounds, seconds):
-        self.sides, self.folder, self.rounds, self.seconds = sides, folder, rounds, seconds
+    failures:  one line for each side that was left out of a contest because it failed or disagreed
+    limit:     seconds after which a contest ends with FEWEST undisturbed rounds
+    """
+
+    def __init__(self, sides, folder, rounds, seconds, limit=20.0):
+        self.sides, self.folder, self.rounds, self.seconds, self.limit = sides, folder, rounds, seconds, limit
         self.disturbed = self.all_rounds = 0
+        self.failures = []
         self.peaks = {}  # (threads, isa) -> the least seconds that the task "peak" took: slower ones betray a lost core
         self.others = timing.Others([worker.process.pid for worker in {side.worker for side in sides}])
 
-    def contest(
-        self, task, arrays, *, threads=2, isa=None, sides=None, expected=None, tolerance=1e-4, peak=False, **params
-    ):
+    def named(self, *names):
+        """The sides of these names, as far as there are any."""
+        return [side for side in self.sides if side.name in names]
+
+    def eager(self):
+        """The engine and PyTorch as it is without torch.compile and torch.jit: those that know every task."""
+        return [side for side in self.sides if side.name == "engine" or side.layout in LAYOUTS and "torch" in side.name]
+
+    def contest(self, task, arrays, *, threads=2, isa=None, sides=None, expected=None, tolerance=1e-4, peak=False, what="",
+                seconds=None, **params):  # fmt: skip
         """Every side's time for one task.
 
         arrays:     {name: array}, the same for all sides
+        sides:      None: eager()
         expected:   {name: array} that outputs must equal; None: those of the first side, which all others must equal
-        tolerance:  of the relative L2 difference
+        tolerance:  of the relative L2 difference; {beginning of names: tolerance} where outputs differ in that
         peak:       the first side also takes turns in "peak", which then shows when the machine is not all ours
-        Disagreement when a side computes something else.
+        what:       words for `failures` that tell this contest from others of its task
+        A side that fails or computes something else is left out; all are when it is the first.
         """
-        sides = self.sides if sides is None else sides
+        sides = self.eager() if sides is None else sides
         file = f"{self.folder}/arrays.npz"
         numpy.savez(file, **arrays)
+        turns, settings = [], {"arrays": file, "threads": threads, "isa": isa}
         for side in sides:
-            side.worker.ask(do="forget")
+            try:
+                side.worker.ask(do="forget")
+            except RuntimeError:
+                pass  # it has died; the next question says so
         for side in sides:
-            side.worker.ask(do="prepare", name=side.name, task=task, arrays=file, layout=side.layout, threads=threads,
-                            isa=isa, **params)  # fmt: skip
-            outputs = self._outputs(side)
-            expected = expected or outputs
-            check(task, side.name, outputs, expected, tolerance)
-        turns = [(side.name, side.worker) for side in sides]
+            try:
+                side.worker.ask(do="prepare", name=side.name, task=task, layout=side.layout, **settings, **params)
+                outputs = self._outputs(side)
+                expected = expected or outputs
+                check(task, side.name, outputs, expected, tolerance)
+                turns.append((side.name, side.worker))
+            except (Disagreement, RuntimeError) as error:
+                self.failures.append(f"{' '.join(filter(None, (task, what)))}, {side.name}: {error}".strip())
+                print(f"left out: {self.failures[-1]}", file=sys.stderr, flush=True)
+                if side is sides[0]:
+                    return Outcome({}, 0, 0)
         if peak:
-            sides[0].worker.ask(
-                do="prepare", name="peak", task="peak", arrays=file, layout="contiguous", threads=threads, isa=isa
-            )
+            sides[0].worker.ask(do="prepare", name="peak", task="peak", layout="contiguous", **settings)
             turns.append(("peak", sides[0].worker))
-        return self._rounds(turns, (threads, isa) if peak else None)
+        return self._rounds(turns, (threads, isa) if peak else None, seconds or self.seconds)
 
-    def _rounds(self, turns, peak):
+    def _rounds(self, turns, peak, seconds):
         """Rounds of turns until enough were undisturbed; `peak` is the key of the last side's best time, if it is one."""
-        rounds, kept = [], []
+        rounds, kept, end = [], [], time.monotonic() + self.limit
         while len(rounds) < self.rounds or (len(rounds) < PATIENCE * self.rounds and len(kept) < self.rounds):
-            rounds.append([worker.ask(do="turn", name=name, seconds=self.seconds) for name, worker in turns])
+            rounds.append([worker.ask(do="turn", name=name, seconds=seconds) for name, worker in turns])
             if peak:
                 self.peaks[peak] = min(rounds[-1][-1], self.peaks.get(peak, rounds[-1][-1]))
             kept = timing.quiet(rounds, self.peaks.get(peak))
-        seconds, _ = timing.medians(rounds, self.peaks.get(peak))
+            if len(kept) >= FEWEST and time.monotonic() > end:
+                break
+        medians, _ = timing.medians(rounds, self.peaks.get(peak))
         self.disturbed += len(rounds) - len(kept)
         self.all_rounds += len(rounds)
-        return Outcome(dict(zip([name for name, _ in turns], seconds, strict=True)), len(kept), len(rounds))
+        return Outcome(dict(zip([name for name, _ in turns], medians, strict=True)), len(kept), len(rounds))
 
     def _outputs(self, side):
         path = f"{self.folder}/outputs.npz"
@@ -142,30 +176,41 @@ class Arena:
 
 def check(task, side, outputs, expected, tolerance):
     """Disagreement unless `outputs` equal `expected`, array for array, within the tolerance."""
+    limits = tolerance if isinstance(tolerance, dict) else {"": tolerance}
     for key, right in expected.items():
-        got = outputs[key]
+        got, limit = outputs[key], next(limit for beginning, limit in limits.items() if key.startswith(beginning))
+        if got.shape != right.shape:
+            raise Disagreement(f"{task}, {side}: {key} of shape {got.shape} where {right.shape} is expected")
         difference = numpy.linalg.norm((got - right).ravel().astype("float64"))
         size = numpy.linalg.norm(right.ravel().astype("float64"))
-        if got.shape != right.shape or not difference <= tolerance * size:
+        if not difference <= limit * size:
             raise Disagreement(
-                f"{task}, {side}: {key} of shape {got.shape} differs from the expected {right.shape} by {difference:.3g}, "
-                f"allowed are {tolerance:g} of {size:.3g}"
+                f"{task}, {side}: {key} of shape {got.shape} differs from the expected by {difference:.3g}, "
+                f"allowed are {limit:g} of {size:.3g}"
             )
 
 
-def torch_python():
-    """The interpreter that has PyTorch: ENGINE_BENCH_TORCH, else this one; None without."""
-    named = os.environ.get("ENGINE_BENCH_TORCH")
-    return named or (sys.executable if importlib.util.find_spec("torch") else None)
-
-
 @contextmanager
-def arena(python, rounds=7, seconds=0.1):
-    """An Arena while its workers live: the engine first, then PyTorch (if `python` is given) in both layouts and allocators."""
+def arena(pythons, rounds=7, seconds=0.1, threads=2, compiled=True, **environment):
+    """An Arena while its workers live: the engine first, then the peers of `pythons`, {name: interpreter}.
+
+    PyTorch is there with both layouts and allocators; with the allocator that keeps its pages also frozen and, unless
+    that is to be left out, compiled. Peers that cannot change their threads later get them now.
+    """
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        sides = [Side("engine", stack.enter_context(WorkerProcess("benchmarks.worker_engine")))]
-        for name, environment in {"torch": {}, "kept torch": KEPT_PAGES}.items() if python else ():
-            worker = stack.enter_context(WorkerProcess("benchmarks.worker_torch", python, **environment))
-            sides += [Side(f"{name} {layout}", worker, layout) for layout in ("contiguous", "channels_last")]
+
+        def worker(*args, **variables):
+            return stack.enter_context(WorkerProcess(*args, **environment, **variables))
+
+        sides = [Side("engine", worker("benchmarks.worker_engine"))]
+        for name, python in pythons.items():
+            if name == "torch":
+                plain, kept = (worker(PEERS[name].worker, python, **e) for e in ({}, KEPT_PAGES))
+                sides += [Side(f"torch {layout}", plain, layout) for layout in LAYOUTS]
+                ways = ("", "compiled", "frozen") if compiled else ("", "frozen")
+                for layout in (f"{layout} {way}".strip() for way in ways for layout in LAYOUTS):
+                    sides.append(Side(f"kept torch {layout}", kept, layout))
+            else:
+                sides.append(Side(name, worker(PEERS[name].worker, python, ENGINE_BENCH_THREADS=str(threads))))
         yield Arena(sides, folder, rounds, seconds)

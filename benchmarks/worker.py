@@ -4,6 +4,7 @@
     {"do": "prepare", "name", "task", "arrays", "layout", "threads", "isa", ...}   build a task; `arrays` is an .npz file
     {"do": "outputs", "name", "path"}                         what the task computes, written as .npz
     {"do": "turn", "name", "seconds"}                         median seconds of a call
+    {"do": "steps", "name", "count"}                          what a number of calls did to the process's memory
     {"do": "forget"}                                          drop all tasks
 
 An exception is answered with {"error": traceback}; the loop goes on.
@@ -15,6 +16,8 @@ import sys
 import traceback
 
 import numpy
+
+from benchmarks import process
 
 
 class Worker:
@@ -43,8 +46,14 @@ class Worker:
         task.restart()
         return task.turn(seconds)
 
+    def steps(self, name, count):
+        task, threads, isa = self.tasks[name]
+        self.fw.settle(threads, isa)
+        return process.watch(task.run, count, self.fw.misses)
+
     def forget(self):
         self.tasks.clear()
+        self.fw.forget()
 
 
 def serve(fw, tasks):

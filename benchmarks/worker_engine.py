@@ -5,19 +5,29 @@ import platform
 import numpy
 
 import engine
-from benchmarks import worker
+from benchmarks import nets, worker
+from benchmarks.layer_tasks import LAYERS
+from benchmarks.learning import Learning
 from benchmarks.tasks import TASKS, Task
 from engine import backends, nn, optim
 from engine.geometry import Conv2dGeometry
 from engine.nn import functional
-from engine_ext import _isa, machine, parallel
+from engine.vision import models
+from engine_ext import _isa, machine, memory, parallel
+
+MODELS = {"vgg": models.cifar_vgg, "resnet20": models.resnet20, "resnet18": models.resnet18}
+
+
+def network(name):
+    """The network of that name: the ready-made one where there is one, as its users get it."""
+    return MODELS[name]() if name in MODELS else nets.BUILDERS[name](nn)
 
 
 class Engine:
     """The engine under the names that the tasks use."""
 
-    nn, F, SGD = nn, functional, optim.SGD
-    inference = staticmethod(engine.no_grad)
+    nn, F, SGD, Adam = nn, functional, optim.SGD, optim.Adam
+    inference = staticmethod(engine.inference_mode)
 
     def info(self):
         return {
@@ -38,15 +48,30 @@ class Engine:
     def array(self, value):
         return value.detach().numpy() if isinstance(value, engine.Tensor) else numpy.asarray(value)
 
-    def place(self, model, layout):
+    def net(self, name, layout):
+        return network(name)
+
+    def trainer(self, model, layout):
         return model
 
-    def convolution_dx(self, g, x, w, padding):
-        k, g, w, geom = backends.default(), g._array, w._array, Conv2dGeometry.of(x.shape, w.shape, 1, padding)
+    def predictor(self, model, layout, images):
+        return model
+
+    def forget(self):
+        """Nothing is kept beside the tasks."""
+
+    def misses(self):
+        """How often the pool had to ask the system for memory."""
+        return memory.pool_stats()["system_calls"]
+
+    def convolution_dx(self, g, x, w, stride, padding, groups):
+        geom = Conv2dGeometry.of(x.shape, w.shape, stride, padding, 1, groups)
+        k, g, w = backends.default(), g._array, w._array
         return lambda: k.conv2d_dx(g, w, geom)
 
-    def convolution_dw(self, g, x, w, padding):
-        k, g, x, geom = backends.default(), g._array, x._array, Conv2dGeometry.of(x.shape, w.shape, 1, padding)
+    def convolution_dw(self, g, x, w, stride, padding, groups):
+        geom = Conv2dGeometry.of(x.shape, w.shape, stride, padding, 1, groups)
+        k, g, x = backends.default(), g._array, x._array
         return lambda: k.conv2d_dw(g, x, geom)
 
 
@@ -64,4 +89,4 @@ class Peak(Task):
 
 
 if __name__ == "__main__":
-    worker.serve(Engine(), {**TASKS, "peak": Peak})
+    worker.serve(Engine(), {**TASKS, **LAYERS, "learning": Learning, "peak": Peak})

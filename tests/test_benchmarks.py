@@ -1,4 +1,4 @@
-"""The benchmarks still run: each once, and the comparison with PyTorch in miniature where PyTorch can be had."""
+"""The benchmarks still run: each once, and every section in miniature, alone and beside the peers that can be had."""
 
 import os
 import subprocess
@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy
 import pytest
 
-from benchmarks import __main__, costs, machine, nets, results, sections, shapes, timing, versus
-from benchmarks.versus import Disagreement
-from engine_ext import _isa
+from benchmarks import bars, command, costs, epochs, learning, machine, nets, results, shapes, timing, training, versus
+from benchmarks.__main__ import main
+from benchmarks.peers import find, graphs, nhwc
+from benchmarks.plan import Plan
+from benchmarks.sections import SECTIONS, memory, networks, products
+from benchmarks.worker_engine import network
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -47,13 +50,16 @@ def test_a_machine_slower_than_it_was_before_is_disturbed():
 
 
 def test_what_others_do_is_told_from_what_this_process_does():
-    others = timing.Others([])
+    others, everyone = timing.Others([]), timing.Others([])
     if others.start is None:
         pytest.skip("this system does not tell how busy it is: no /proc/stat")
-    end = time.monotonic() + 0.3
-    while time.monotonic() < end:
+    everyone.pids = []
+    everyone.start = everyone._used()
+    start = time.process_time()
+    while time.process_time() < start + 0.3:
         pass
-    assert others.cores() < os.cpu_count() - 0.5
+    wall = time.monotonic() - others.wall
+    assert 0.1 < (everyone.cores() - others.cores()) * wall < 0.6
 
 
 # ---- shapes
@@ -63,16 +69,23 @@ def test_flops_and_sizes():
     conv = shapes.Convolution("c", 2, 3, 8, 4, 3, padding=1)
     assert (conv.out, conv.y_shape, conv.flops) == (8, (2, 4, 8, 8), 2 * 2 * 4 * 64 * 3 * 9)
     assert conv.directions == ("forward", "dx", "dw")
+    strided = shapes.Convolution("c", 2, 4, 8, 6, 3, padding=1, stride=2, groups=2)
+    assert (strided.out, strided.w_shape, strided.flops) == (4, (6, 2, 3, 3), 2 * 2 * 6 * 16 * 2 * 9)
     assert [p.flops for p in shapes.fully_connected(2, 3, 5)] == [60] * 3
+
+
+def test_a_menu_can_be_cut_down():
+    menu = shapes.FULL.only(["vgg", "resnet18"], 64)
+    assert menu.nets == {"vgg": (64,)} and {c.name[:3] for c in menu.convolutions} == {"vgg"}
 
 
 @pytest.mark.parametrize("form", ["nn", "nt", "tn"])
 def test_products_are_checked_by_a_vector(form):
     p = shapes.Product(3, 4, 5, form)
-    arrays = sections.product_arrays(p)
+    arrays = products.product_arrays(p)
     a = arrays["a"].T if form[0] == "t" else arrays["a"]
     b = arrays["b"].T if form[1] == "t" else arrays["b"]
-    numpy.testing.assert_allclose(sections.product_by_vector(p, arrays), a @ b @ arrays["v"], rtol=1e-4)
+    numpy.testing.assert_allclose(products.product_by_vector(p, arrays), a @ b @ arrays["v"], rtol=1e-4)
 
 
 # ---- results
@@ -90,10 +103,77 @@ def test_a_table_is_markdown_that_reads_as_text():
     ]  # fmt: skip
 
 
-def test_results_name_command_and_machine(tmp_path):
-    results.write(tmp_path / "R.md", "python -m benchmarks", machine.facts(), [results.Table("T", ("a",), [(1,)])])
-    written = (tmp_path / "R.md").read_text()
-    assert "    python -m benchmarks\n" in written and "- CPU: " in written and "## T" in written
+def test_results_of_several_runs_become_one(tmp_path):
+    path = tmp_path / "R.json"
+    for command_, rows in (("first", [("a", 1, 2.0), ("a", 2, 3.0)]), ("second", [("a", 2, 4.0), ("b", 1, 5.0)])):
+        found = results.Results.read(path)
+        found.add([results.Table("T", ("net", "batch", "x"), rows, keys=2)], command_, machine.facts())
+        found.write(path)
+    found = results.Results.read(path)
+    assert [tuple(row) for row in found.tables["T"].rows] == [("a", 1, 2.0), ("a", 2, 4.0), ("b", 1, 5.0)]
+    written = path.with_suffix(".md").read_text()
+    assert "    first\n" in written and "    second\n" in written and "- CPU: " in written and "## T" in written
+
+
+def test_bars_are_held_beside_what_was_measured():
+    nets_ = results.Table("Networks, 2 threads", ("network", "batch", "what", "speed / PyTorch's", "ONNX Runtime"))
+    nets_.rows = [(n, 64, "training", 3.0, None) for n in bars.CONTEST] + [("resnet18", 8, "training", 1.4, None)]
+    steady = results.Table(
+        "Steady state, 3 training steps", ("network", "minor faults", "pool misses", "calls for memory")
+    )
+    steady.rows = [("lenet5", 0, 0, "0"), ("vgg", 0, 1, "0")]
+    rows = {row[0]: row for row in bars.table({t.title: t for t in (nets_, steady)}).rows}
+    assert rows["training, batch 64, and ResNet-18 at 8"][3:] == (1.4, "1.5 or 2", "no")
+    assert rows["steady state: silent networks"][3:] == (1, "2", "no")
+    nets_.rows[-1] = ("resnet18", 8, "training", 1.6, None)
+    rows = {row[0]: row for row in bars.table({nets_.title: nets_}).rows}
+    assert rows["training, batch 64, and ResNet-18 at 8"][-1] == "yes"
+
+
+# ---- networks
+
+
+@pytest.mark.parametrize("net", nets.NETS)
+def test_graphs_use_the_names_of_the_state_dict(net):
+    shapes_ = {key: tuple(value.shape) for key, value in network(net).state_dict().items()}
+    used = set()
+
+    class Count(graphs.Count):
+        def batch_norm(self, x, name):
+            assert shapes_[f"{name}.weight"] == x[1:2]
+            used.add(name)
+            return x
+
+        def conv(self, x, name, stride=1, padding=0, groups=1):
+            assert shapes_[f"{name}.weight"][1] * groups == x[1]
+            used.add(name)
+            return super().conv(x, name, stride, padding, groups)
+
+        def linear(self, x, name):
+            assert shapes_[f"{name}.weight"][1] == x[1]
+            used.add(name)
+            return super().linear(x, name)
+
+    assert graphs.GRAPHS[net](Count(shapes_), (2, *nets.NETS[net].image)) == (2, nets.NETS[net].classes)
+    assert used == {key.rpartition(".")[0] for key in shapes_}
+
+
+def test_flops_of_a_network():
+    first, second = 2 * 6 * 25 * 28 * 28, 2 * 16 * 6 * 25 * 10 * 10
+    rest = 2 * (400 * 120 + 120 * 84 + 84 * 10)
+    assert networks.flops("lenet5", 3) == {
+        "inference": 3 * (first + second + rest),
+        "training": 3 * (2 * first + 3 * (second + rest)),
+    }
+
+
+@pytest.mark.parametrize("net", ["lenet5", "mobile"])
+def test_weights_go_there_and_back(net):
+    given = {key: a for key, a in nets.weights(network(net).state_dict()).items() if not key.endswith("tracked")}
+    turned = nhwc.there(net, given)
+    assert any(turned[key].shape != a.shape for key, a in given.items())
+    for key, a in nhwc.back(net, turned).items():
+        numpy.testing.assert_array_equal(a, given[key])
 
 
 # ---- the comparison
@@ -102,61 +182,78 @@ def test_results_name_command_and_machine(tmp_path):
 @pytest.fixture
 def arena():
     """The engine alone, one short round."""
-    with versus.arena(None, rounds=1, seconds=0.001) as arena:
+    with versus.arena({}, rounds=1, seconds=0.001) as arena:
         yield arena
 
 
-@pytest.fixture
-def arena_with_torch():
-    """The engine and PyTorch, one short round."""
-    python = versus.torch_python()
+def tiny(**pythons):
+    return Plan(pythons, shapes.TINY, threads=2, rounds=1, seconds=0.001, compiled=False)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_alone_the_columns_of_others_stay_empty(section):
+    with tiny() as plan:
+        for make in SECTIONS[section][1]:
+            table = make(plan)
+            assert table.rows and all(len(row) == len(table.columns) for row in table.rows)
+            assert len({tuple(row[: table.keys]) for row in table.rows}) == len(table.rows)
+            assert all(value is None for row in table.records() for name, value in row.items() if "PyTorch" in name)
+        assert [failure for arena in plan.arenas.values() for failure in arena.failures] == []
+
+
+@pytest.mark.parametrize("section", [name for name in SECTIONS if name != "machine"])
+def test_beside_all_that_can_be_had(section):
+    pythons = find.pythons()
+    if not pythons:
+        pytest.skip(
+            "no peer: neither ENGINE_BENCH_TORCH nor the others name an interpreter, and this one has none of them"
+        )
+    with tiny(**pythons) as plan:
+        tables = [make(plan) for make in SECTIONS[section][1]]
+        assert [failure for arena in plan.arenas.values() for failure in arena.failures] == []
+    if "torch" in pythons:
+        assert any(value for t in tables for row in t.records() for name, value in row.items() if "PyTorch" in name)
+    if section == "nets":
+        row = tables[0].records()[1]
+        assert row["what"] == "inference" and all(row[find.PEERS[name].title] for name in pythons if name != "torch")
+
+
+@pytest.mark.parametrize("net", nets.NETS)
+def test_every_network_is_the_same_for_pytorch(net):
+    python = find.python("torch")
     if not python:
         pytest.skip("no PyTorch: ENGINE_BENCH_TORCH names no interpreter that has it, and this one has it not")
-    with versus.arena(python, rounds=1, seconds=0.001) as arena:
-        yield arena
-
-
-def tables(arena):
-    yield sections.products(arena, shapes.TINY_PRODUCTS, (1, 2), _isa.isas())
-    yield sections.convolutions(arena, shapes.TINY_CONVOLUTIONS, 1)
-    yield sections.networks(arena, ("lenet5",), (1, 3), 1)
-    yield sections.overhead(arena)
-
-
-def column(table, name):
-    return [row[table.columns.index(name)] for row in table.rows]
-
-
-def test_without_torch_its_columns_stay_empty(arena):
-    for table, rows in zip(tables(arena), (4 * len(_isa.isas()), 5, 4, 2), strict=True):
-        assert len(table.rows) == rows
-        ratio = next(name for name in table.columns if name.endswith("PyTorch's"))
-        assert column(table, ratio) == [None] * rows
-
-
-def test_beside_torch(arena_with_torch):
-    for table in tables(arena_with_torch):
-        ratio = next(name for name in table.columns if name.endswith("PyTorch's"))
-        assert any(r is not None and r > 0 for r in column(table, ratio)), table
+    menu = shapes.Menu((), (), {}, {net: (2,)})
+    with Plan({"torch": python}, menu, rounds=1, seconds=0.001, compiled=False) as plan:
+        networks.networks(plan)
+        assert plan.arena().failures == []
 
 
 def test_a_wrong_result_is_not_timed(arena):
-    wrong = {"product with a vector": numpy.zeros(3)}
-    with pytest.raises(Disagreement, match="product, engine: product with a vector of shape"):
-        arena.contest("product", sections.product_arrays(shapes.Product(3, 4, 5)), expected=wrong, form="nn")
+    wrong, given = {"product with a vector": numpy.zeros(3)}, products.product_arrays(shapes.Product(3, 4, 5))
+    assert arena.contest("product", given, expected=wrong, form="nn").seconds == {}
+    assert "product, engine: product with a vector of shape" in arena.failures[0]
 
 
 def test_a_failing_worker_says_why(arena):
-    with pytest.raises(RuntimeError, match="KeyError: 'no such task'"):
-        arena.contest("no such task", {})
+    assert arena.contest("no such task", {}).seconds == {}
+    assert "KeyError: 'no such task'" in arena.failures[0]
 
 
-def test_both_frameworks_get_the_same_nets():
-    from engine import nn
-
-    assert {k: v.shape for k, v in nets.weights("lenet5", nn).items()}["7.weight"] == (120, 400)
-    images, labels = nets.batches(4, count=2)
-    assert images.shape == (2, 4, 1, 28, 28) and labels.shape == (2, 4) and labels.dtype == "int64"
+def test_calls_for_memory_are_counted_between_the_marks():
+    trace = """1 mmap(NULL, 8192) = 0
+        1 access("/steps begin", F_OK) = -1
+        1 mmap(NULL, 8192) = 0
+        1 access("/steps end", F_OK) = -1
+        1 access("/steps begin", F_OK) = -1
+        2 brk(NULL) = 0
+        1 munmap(0, 1) = 0
+        1 munmap(0, 2) = 0
+        1 access("/steps end", F_OK) = -1
+        1 madvise(0, 2) = 0""".splitlines()
+    assert memory.calls_between_marks(trace) == "2 munmap, 1 brk"
+    assert memory.calls_between_marks(trace[:4]) == "1 mmap"
+    assert memory.calls_between_marks(trace[:3]) == "no marks in the trace"
 
 
 # ---- costs and the command
@@ -164,15 +261,94 @@ def test_both_frameworks_get_the_same_nets():
 
 def test_costs_name_every_kernel_and_add_up():
     table = costs.training_step("lenet5", 2, 1, 0.01)
-    assert any(kernel.startswith("conv2d_dw 2x16x10x10, 2x6x14x14") for kernel in column(table, "kernel"))
-    assert sum(column(table, "%")) == pytest.approx(100)
+    assert any(row["kernel"].startswith("conv2d_dw 2x16x10x10, 2x6x14x14") for row in table.records())
+    assert sum(row["%"] for row in table.records()) == pytest.approx(100)
 
 
-def test_the_command_prints_and_writes(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(versus, "torch_python", lambda: None)
-    output = tmp_path / "out.md"
-    assert __main__.main(["overhead", "--quick", "--rounds", "1", "--seconds", "0.001", "--output", str(output)]) == 0
-    assert "taped add" in capsys.readouterr().out
-    assert "python -m benchmarks overhead --quick" in output.read_text()
-    rows = machine.bandwidths((1,), 0.001, largest=1 << 20).rows
-    assert [row[0] for row in rows] == list(machine.SIZES)
+def test_the_command_prints_and_writes(capsys, tmp_path):
+    output = tmp_path / "out.json"
+    arguments = (
+        "--only overhead,convolutions --rounds 1 --seconds 0.001 --without torch,onnxruntime,tensorflow,jax".split()
+    )
+    main(["versus", *arguments, "--net", "lenet5", "--batch", "1", "--output", str(output)])
+    printed = capsys.readouterr().out
+    assert "taped add" in printed and "lenet5.2 6->16 5x5" in printed and "- PyTorch: left out by --without" in printed
+    assert "python -m benchmarks versus --only overhead" in output.with_suffix(".md").read_text()
+    assert command.picture.draw(results.Results.read(output).tables, tmp_path / "a.png") is False  # nobody beside us
+
+
+def test_a_picture_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    columns = ("network", "batch", "what", "speed / PyTorch's", "JAX")
+    table = results.Table(
+        "Networks, 2 threads", columns, [("lenet5", 64, "training", 2.0, 3.0), ("vgg", 1, "x", 0.5, None)], keys=3
+    )
+    assert command.picture.draw({table.title: table}, tmp_path / "R.png")
+    assert (tmp_path / "R.png").stat().st_size > 1000
+
+
+# ---- whole trainings
+
+
+class Little:
+    """A data set of a few random images, as the readers of real ones offer them."""
+
+    mean, std = (0.5,), (0.5,)
+
+    def __init__(self, root, train=True):
+        draw = numpy.random.default_rng(train)
+        self.pictures, self.targets = draw.integers(0, 256, (64, 28, 28), "uint8"), draw.integers(0, 10, 64)
+
+    def images(self):
+        import engine
+
+        return engine.from_numpy(self.pictures)
+
+
+def test_epochs_beside_pytorch(tmp_path, monkeypatch, capsys):
+    from dataclasses import replace
+
+    monkeypatch.setitem(epochs.RECIPES, "mnist", replace(epochs.RECIPES["mnist"], data=Little))
+    output = tmp_path / "out.json"
+    assert main(["epochs", "mnist", "--root", "x", "--epochs", "1", "--output", str(output)]) == 0
+    assert "epoch 1: engine" in capsys.readouterr().out
+    assert "python -m benchmarks epochs mnist --root FOLDER" in output.with_suffix(".md").read_text()
+
+
+def test_training_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
+    recipe = training.Recipe("lenet5", Little, "", 2, 16, 0.05, 5e-4, True)
+    monkeypatch.setattr(training, "RECIPES", {"little": recipe})
+    arguments = [
+        "training",
+        "--data",
+        "x",
+        "--seeds",
+        "1",
+        "--runs",
+        str(tmp_path),
+        "--output",
+        str(tmp_path / "out" / "R.json"),
+    ]
+    (tmp_path / "out").mkdir()
+    sides = ["engine"] + ["torch"] * bool(find.python("torch"))
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.count("epoch 2: loss") == len(sides)
+    assert main(arguments) == 0
+    assert "epoch" not in capsys.readouterr().out.partition("## ")[0]
+    rows = results.Results.read(tmp_path / "out" / "R.json").tables["Training quality, test accuracy in %"].rows
+    assert len(rows) == len(sides) - 1
+
+
+def test_both_sides_of_a_training_get_the_same():
+    weights = training.initial("resnet20", 1)
+    assert (
+        (weights["bn1.weight"] == 1).all()
+        and (weights["linear.bias"] == 0).all()
+        and weights["conv1.weight"].std() > 0.1
+    )
+    assert (training.initial("resnet20", 2)["conv1.weight"] != weights["conv1.weight"]).any()
+    assert [learning.triangle(p) for p in (0.1, 0.2, 0.6)] == pytest.approx([0.5, 1.0, 0.5])
+    images = numpy.arange(1, 3 * 64 + 1, dtype="float32").reshape(3, 1, 8, 8)
+    for seed in range(5):
+        for before, after in zip(images, learning.augmented(images, numpy.random.default_rng(seed)), strict=True):
+            assert after.shape == before.shape and set(after.ravel()) <= {0.0, *before.ravel()} and (after != 0).any()
