@@ -82,7 +82,7 @@ def write(options, arguments, tables, facts, disturbed):
         print(f"too many rounds were disturbed: {path.name} stays as it was (--output writes in any case)")
         return
     all_ = results.Results.read(path)
-    all_.add(tables, " ".join(["python -m benchmarks versus", *arguments]), facts)
+    all_.add(tables, results.command_line("versus", arguments), facts)
     all_.write(path)
     if not picture.draw(all_.tables, path.with_suffix(".png")):
         print("no picture: pip install 'engine[viz]' draws it")

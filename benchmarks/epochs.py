@@ -65,15 +65,9 @@ def main(arguments=None):
     found = results.Results.read(options.output)
     torch = {PEERS["torch"].title: "the interpreter of " + PEERS["torch"].variable} if interpreter else {}
     facts = {"date": time.strftime("%Y-%m-%d"), **machine.facts(), **torch}
-    found.add([made], " ".join(["python -m benchmarks epochs", *without_folder(arguments)]), facts)
+    found.add([made], results.command_line("epochs", arguments), facts)
     found.write(options.output)
     return 0
-
-
-def without_folder(arguments):
-    """The arguments with FOLDER in place of whoever's folder it was."""
-    hidden = {i + 1 for i, a in enumerate(arguments) if a in ("--root", "--output")}
-    return ["FOLDER" if i in hidden else a for i, a in enumerate(arguments)]
 
 
 def run(sides, epochs, folder):

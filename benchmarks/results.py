@@ -41,13 +41,9 @@ class Table:
         """Rows as {column: cell}."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
-    def merged(self, old):
-        """This table with the rows of an older one that it lacks; itself alone when their columns differ."""
-        if old is None or tuple(old.columns) != tuple(self.columns):
-            return self
-        new = {tuple(row[: self.keys]): row for row in self.rows}
-        kept = {tuple(row[: self.keys]): row for row in old.rows}
-        return Table(self.title, self.columns, list({**kept, **new}.values()), self.notes, self.keys)
+    def named(self):
+        """{the cells that name a row: the row}."""
+        return {tuple(row[: self.keys]): tuple(row) for row in self.rows}
 
 
 def ratio(a, b):
@@ -68,12 +64,19 @@ def text(cell):
     return str(cell)
 
 
+def command_line(command, arguments, hidden=("--root", "--data", "--runs", "--output")):
+    """What was typed, without the names of the user's own folders."""
+    own = {i + 1 for i, argument in enumerate(arguments) if argument in hidden}
+    return " ".join(["python -m benchmarks", command, *("..." if i in own else a for i, a in enumerate(arguments))])
+
+
 @dataclass
 class Results:
-    """All that was measured: tables by title, and of each run its command and {name: text} of what figures depend on."""
+    """All that was measured: tables by title; which run each row is from; of each run its command and {name: text} of facts."""
 
     tables: dict = field(default_factory=dict)
-    runs: dict = field(default_factory=dict)  # command -> facts, the oldest first
+    origins: dict = field(default_factory=dict)  # title -> commands, one a row
+    runs: dict = field(default_factory=dict)  # command -> facts
 
     @classmethod
     def read(cls, path):
@@ -81,25 +84,44 @@ class Results:
         if not Path(path).exists():
             return cls()
         data = json.loads(Path(path).read_text(encoding="utf-8"))
-        return cls({table["title"]: Table(**table) for table in data["tables"]}, data["runs"])
+        return cls({t["title"]: Table(**t) for t in data["tables"]}, data["origins"], data["runs"])
 
     def add(self, tables, command, facts):
-        """Tables of a run, which replace rows of the same name."""
+        """Tables of a run, which replace rows of the same name; runs of which nothing is left are forgotten."""
         for table in tables:
-            self.tables[table.title] = table.merged(self.tables.get(table.title))
-        self.runs.pop(command, None)
+            old, rows, origins = self.tables.get(table.title), table.named(), {}
+            if old is not None and list(old.columns) == list(table.columns):
+                rows = {**old.named(), **rows}
+                origins = dict(zip(old.named(), self.origins[table.title], strict=True))
+            self.tables[table.title] = Table(table.title, table.columns, list(rows.values()), table.notes, table.keys)
+            self.origins[table.title] = [command if key in table.named() else origins[key] for key in rows]
         self.runs[command] = facts
+        used = {origin for origins in self.origins.values() for origin in origins}
+        self.runs = {name: facts for name, facts in self.runs.items() if name in used}
 
     def write(self, path):
         """The file of figures; beside it the same to be read (.md)."""
+        path = Path(path)
+        tables = [asdict(table) for table in self.tables.values()]
+        path.write_text(json.dumps({"runs": self.runs, "origins": self.origins, "tables": tables}, indent=0) + "\n")
+        path.with_suffix(".md").write_text("\n".join(self.lines()).rstrip() + "\n", encoding="utf-8")
+
+    def lines(self):
+        """Markdown: how it was measured, what was aimed at, the tables."""
         from benchmarks import bars
 
-        data = {"runs": self.runs, "tables": [asdict(table) for table in self.tables.values()]}
-        path = Path(path)
-        path.write_text(json.dumps(data, indent=0) + "\n", encoding="utf-8")
-        lines = [INTRODUCTION]
-        for command, facts in self.runs.items():
-            lines += [f"    {command}\n", *(f"- {name}: {value}" for name, value in facts.items()), ""]
-        for table in (bars.table(self.tables), *self.tables.values()):
-            lines += table.lines()
-        path.with_suffix(".md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+        facts = list(self.runs.values())
+        first = facts[0] if facts else {}
+        common = {name: text for name, text in first.items() if all(f.get(name) == text for f in facts)}
+        yield INTRODUCTION
+        yield from (f"- {name}: {value}" for name, value in common.items())
+        for number, (command, own) in enumerate(self.runs.items(), 1):
+            yield f"\nRun {number}: `{command}`\n"
+            yield from (f"- {name}: {value}" for name, value in own.items() if name not in common)
+        yield ""
+        yield from bars.table(self.tables).lines()
+        numbers = {command: str(number) for number, command in enumerate(self.runs, 1)}
+        for title, table in self.tables.items():
+            yield from table.lines()
+            if len(numbers) > 1:
+                yield f"From run {', '.join(sorted({numbers[origin] for origin in self.origins[title]}))}.\n"

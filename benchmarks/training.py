@@ -68,7 +68,8 @@ def parse(arguments):
 
 def main(arguments=None):
     """Do the runs that are missing, then table and picture of all; the exit code."""
-    options = parse(sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parse(arguments)
     options.runs.mkdir(parents=True, exist_ok=True)
     for seed, side, name in itertools.product(range(options.seeds), SIDES, RECIPES):
         if (
@@ -82,7 +83,7 @@ def main(arguments=None):
     print(made)
     found = results.Results.read(options.output)
     facts = {"date": time.strftime("%Y-%m-%d"), **machine.facts(), "runs": f"{len(runs)}"}
-    found.add([made], "python -m benchmarks training --data FOLDER", facts)
+    found.add([made], results.command_line("training", arguments), facts)
     found.write(options.output)
     if not draw(runs, options.output.with_name(PICTURE.name)):
         print("no picture: pip install 'engine[viz]' draws it")
@@ -194,6 +195,7 @@ def draw(runs, path):
         right.legend(fontsize=8)
         for ax in (left, right):
             ax.set_xlabel("epoch", fontsize=8)
+            ax.xaxis.get_major_locator().set_params(integer=True)
             ax.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
     return True

@@ -32,6 +32,7 @@ class WorkerProcess:
 
     def __init__(self, module, python=sys.executable, prefix=(), **environment):
         path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+        self.module = module
         self.process = subprocess.Popen(
             [*prefix, python, "-m", module], cwd=PROJECT, env={**os.environ, "PYTHONPATH": path, **environment},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -46,10 +47,10 @@ class WorkerProcess:
         except BrokenPipeError:
             line = ""
         if not line:
-            raise RuntimeError(f"{' '.join(self.process.args)} ended with code {self.process.wait()}")
+            raise RuntimeError(f"{self.module} ended with code {self.process.wait()}")
         reply = json.loads(line)
         if "error" in reply:
-            raise RuntimeError(f"{' '.join(self.process.args)}: {reply['error']}")
+            raise RuntimeError(f"{self.module}: {reply['error']}")
         return reply["answer"]
 
     def __enter__(self):
@@ -195,7 +196,7 @@ def arena(pythons, rounds=7, seconds=0.1, threads=2, compiled=True, **environmen
     """An Arena while its workers live: the engine first, then the peers of `pythons`, {name: interpreter}.
 
     PyTorch is there with both layouts and allocators; with the allocator that keeps its pages also frozen and, unless
-    that is to be left out, compiled. Peers that cannot change their threads later get them now.
+    that is to be left out, compiled (in one layout: a network takes a minute to compile). Peers that cannot change their threads later get them now.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -208,9 +209,8 @@ def arena(pythons, rounds=7, seconds=0.1, threads=2, compiled=True, **environmen
             if name == "torch":
                 plain, kept = (worker(PEERS[name].worker, python, **e) for e in ({}, KEPT_PAGES))
                 sides += [Side(f"torch {layout}", plain, layout) for layout in LAYOUTS]
-                ways = ("", "compiled", "frozen") if compiled else ("", "frozen")
-                for layout in (f"{layout} {way}".strip() for way in ways for layout in LAYOUTS):
-                    sides.append(Side(f"kept torch {layout}", kept, layout))
+                ways = [*LAYOUTS, *["channels_last compiled"] * compiled, *(f"{layout} frozen" for layout in LAYOUTS)]
+                sides += [Side(f"kept torch {way}", kept, way) for way in ways]
             else:
                 sides.append(Side(name, worker(PEERS[name].worker, python, ENGINE_BENCH_THREADS=str(threads))))
         yield Arena(sides, folder, rounds, seconds)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from benchmarks import bars, command, costs, epochs, learning, machine, nets, results, shapes, timing, training, versus
+from benchmarks import bars, command, costs, epochs, learning, nets, results, shapes, timing, training, versus
 from benchmarks.__main__ import main
 from benchmarks.peers import find, graphs, nhwc
 from benchmarks.plan import Plan
@@ -105,14 +105,28 @@ def test_a_table_is_markdown_that_reads_as_text():
 
 def test_results_of_several_runs_become_one(tmp_path):
     path = tmp_path / "R.json"
-    for command_, rows in (("first", [("a", 1, 2.0), ("a", 2, 3.0)]), ("second", [("a", 2, 4.0), ("b", 1, 5.0)])):
+    for run, rows in (("one", [("a", 1, 2.0), ("a", 2, 3.0)]), ("two", [("a", 2, 4.0), ("b", 1, 5.0)])):
         found = results.Results.read(path)
-        found.add([results.Table("T", ("net", "batch", "x"), rows, keys=2)], command_, machine.facts())
+        found.add([results.Table("T", ("net", "batch", "x"), rows, keys=2)], run, {"CPU": "this", "took": run})
         found.write(path)
     found = results.Results.read(path)
-    assert [tuple(row) for row in found.tables["T"].rows] == [("a", 1, 2.0), ("a", 2, 4.0), ("b", 1, 5.0)]
+    assert list(map(tuple, found.tables["T"].rows)) == [("a", 1, 2.0), ("a", 2, 4.0), ("b", 1, 5.0)]
+    assert found.origins["T"] == ["one", "two", "two"]
     written = path.with_suffix(".md").read_text()
-    assert "    first\n" in written and "    second\n" in written and "- CPU: " in written and "## T" in written
+    assert (
+        written.count("- CPU: this") == 1 and "Run 2: `two`\n\n- took: two" in written and "From run 1, 2." in written
+    )
+    found.add([results.Table("T", ("net", "batch", "x"), [("a", 1, 6.0)], keys=2)], "three", {})
+    assert list(found.runs) == ["two", "three"]
+    found.add([results.Table("T", ("net", "y"), [("a", 1)])], "four", {})
+    assert found.tables["T"].rows == [("a", 1)] and list(found.runs) == ["four"]
+
+
+def test_a_command_is_noted_without_the_folders_of_whoever_typed_it():
+    assert (
+        results.command_line("epochs", ["mnist", "--root", "/home/me"])
+        == "python -m benchmarks epochs mnist --root ..."
+    )
 
 
 def test_bars_are_held_beside_what_was_measured():
@@ -312,7 +326,7 @@ def test_epochs_beside_pytorch(tmp_path, monkeypatch, capsys):
     output = tmp_path / "out.json"
     assert main(["epochs", "mnist", "--root", "x", "--epochs", "1", "--output", str(output)]) == 0
     assert "epoch 1: engine" in capsys.readouterr().out
-    assert "python -m benchmarks epochs mnist --root FOLDER" in output.with_suffix(".md").read_text()
+    assert "python -m benchmarks epochs mnist --root ..." in output.with_suffix(".md").read_text()
 
 
 def test_training_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):

@@ -4,11 +4,13 @@ from benchmarks import nets
 from benchmarks.peers.find import PEERS
 from benchmarks.peers.graphs import GRAPHS, Count
 from benchmarks.results import Table, ratio
+from benchmarks.shapes import FULL
 from benchmarks.worker_engine import network
 
 # Rounding decides on which side of 0 a few of ResNet-20's values fall: PyTorch's own gradients in float32 differ from
 # those in float64 by 5e-3 at batch 64, while the loss differs by 1e-7. Inference and losses have no such steps.
 TOLERANCE = {"training": {"gradient": 1.5e-2, "": 2e-5}, "inference": 2e-5}
+COMPILED = {name: batches[0] for name, batches in FULL.nets.items()}  # torch.compile takes a minute for each
 
 
 def arrays(name, batch, count=8):
@@ -34,8 +36,7 @@ def networks(plan):
         for batch in batches:
             given, work = arrays(name, batch), flops(name, batch)
             for what in ("training", "inference"):
-                out = ("frozen", "onnxruntime") if what == "training" else ()
-                sides = [s for s in arena.sides if not set(out) & set(f"{s.name} {s.layout}".split())]
+                sides = [s for s in arena.sides if _takes_part(f"{s.name} {s.layout}".split(), what, name, batch)]
                 outcome = arena.contest(what, given, threads=plan.threads, sides=sides, tolerance=TOLERANCE[what], peak=True,
                                         what=f"{name} at batch {batch}", net=name)  # fmt: skip
                 table.rows.append((name, batch, what, *_cells(outcome, work[what], others), outcome.quiet))
@@ -44,9 +45,19 @@ def networks(plan):
         "loss after the step agreed. PyTorch stands at the best of all its ways. From *as installed* on: how many times as "
         "long as ours each took. *As installed*: eager, glibc's malloc as it comes, the better layout. *Kept pages*: eager, "
         "malloc told to give no memory back, which spares PyTorch the page faults of its large activations; *compiled* "
-        "(torch.compile) and *frozen* (torch.jit.optimize_for_inference) have that too."
+        "(torch.compile, channels_last, at one batch a network) and *frozen* (torch.jit.optimize_for_inference) have that "
+        "too. TensorFlow has no gradient of grouped convolutions on the CPU."
     )
     return table
+
+
+def _takes_part(words, what, net, batch):
+    """Whether a side of these words can do it, in a reasonable time."""
+    if "compiled" in words:
+        return batch == COMPILED[net]
+    if what == "training":
+        return not {"frozen", "onnxruntime"} & set(words) and not ("tensorflow" in words and net == "resnext")
+    return True
 
 
 def _cells(outcome, work, others):
