@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 
 from benchmarks import shapes, versus
 
-ENVIRONMENTS = {"": {}, "avx2": versus.AVX2}
-
 
 @dataclass
 class Plan:
@@ -28,13 +26,13 @@ class Plan:
     def thread_counts(self):
         return sorted({1, self.threads})
 
-    def arena(self, name=""):
-        """The usual arena, or "avx2": the one in which PyTorch, alone beside the engine, keeps to AVX2."""
+    def arena(self, name="torch"):
+        """The arena with PyTorch alone beside the engine, "avx2", in which it keeps to AVX2, or "all" with every peer."""
         if name not in self.arenas:
-            pythons = {peer: path for peer, path in self.pythons.items() if not name or peer == "torch"}
+            pythons = {peer: path for peer, path in self.pythons.items() if name == "all" or peer == "torch"}
             self.arenas[name] = self.stack.enter_context(
-                versus.arena(pythons, self.rounds, self.seconds, self.threads, self.compiled and not name,
-                             **ENVIRONMENTS[name])
+                versus.arena(pythons, self.rounds, self.seconds, self.threads, self.compiled and name == "all",
+                             **(versus.AVX2 if name == "avx2" else {}))
             )  # fmt: skip
         return self.arenas[name]
 

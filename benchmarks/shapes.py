@@ -182,13 +182,14 @@ class Menu:
 
     @property
     def usual(self):
-        """(network, its first batch) for each."""
-        return [(name, batches[0]) for name, batches in self.nets.items()]
+        """(network, its first batch) for each whole network: those that are merely like others are timed, no more."""
+        return [(name, batches[0]) for name, batches in self.nets.items() if name not in ALIKE]
 
 
+ALIKE = ("mobile", "resnext")
 FULL = Menu(
     (*CUBES, *LINEAR), CONVOLUTIONS, LAYERS,
-    {name: (8, 1) if name == "resnet18" else (64, 128, 1) for name in nets.NETS},
+    {name: (8, 1) if name == "resnet18" else (64, 1) if name in ALIKE else (64, 128, 1) for name in nets.NETS},
 )  # fmt: skip
 QUICK = replace(
     FULL, products=(CUBES[0], CUBES[2], *LINEAR[:6]), convolutions=CONVOLUTIONS[:16],

@@ -100,7 +100,7 @@ class Arena:
     limit:     seconds after which a contest ends with FEWEST undisturbed rounds
     """
 
-    def __init__(self, sides, folder, rounds, seconds, limit=20.0):
+    def __init__(self, sides, folder, rounds, seconds, limit=12.0):
         self.sides, self.folder, self.rounds, self.seconds, self.limit = sides, folder, rounds, seconds, limit
         self.disturbed = self.all_rounds = 0
         self.failures = []

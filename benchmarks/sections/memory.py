@@ -6,24 +6,26 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy
+
 from benchmarks import process
 from benchmarks.peers.find import PEERS
 from benchmarks.results import Table
 from benchmarks.sections.networks import arrays
 from benchmarks.versus import KEPT_PAGES, LAYOUTS, WorkerProcess
 
-FIRST = 10  # steps over which growth is looked for
-WARM = 30  # steps before a state counts as steady
+FIRST = 5  # steps over which growth is looked for
+WARM = 20  # steps before a state counts as steady
+FEW = 10  # steps over which PyTorch's page faults are counted
 CALLS = ("mmap", "munmap", "brk", "madvise", "mremap")  # what asks the system for memory, or gives it back
-TRACER = ("strace", "-f", "-qq", "-e", "trace=" + ",".join((*CALLS, "access", "faccessat", "faccessat2")), "-o")
+TRACER = "strace"
+TRACED = ("-f", "-qq", "--seccomp-bpf", "-e", "trace=" + ",".join((*CALLS, "access", "faccessat", "faccessat2")), "-o")
 
 
 @contextlib.contextmanager
 def training(plan, name, batch, module, layout="contiguous", **process):
     """A function that runs so many training steps in a worker of its own and says what they did to memory."""
     with tempfile.TemporaryDirectory() as folder, WorkerProcess(module, **process) as worker:
-        import numpy
-
         numpy.savez(f"{folder}/arrays.npz", **arrays(name, batch, count=2))
         worker.ask(do="prepare", name="t", task="training", arrays=f"{folder}/arrays.npz", layout=layout,
                    threads=plan.threads, isa=None, net=name)  # fmt: skip
@@ -65,36 +67,34 @@ def _grown(plan, name, batch, module, layout="contiguous", **process):
 def steady(plan):
     """What later steps still ask the system for: page faults, misses of the pool, system calls."""
     table = Table(f"Steady state, {plan.menu.steps} training steps", ("network", "batch", "minor faults", "pool misses",
-                  "calls for memory", "PyTorch's minor faults"), keys=2)  # fmt: skip
-    python, tracer = plan.pythons.get("torch"), shutil.which(TRACER[0])
+                  "calls for memory", "PyTorch's minor faults a step"), keys=2)  # fmt: skip
+    python, tracer = plan.pythons.get("torch"), shutil.which(TRACER)
     for name, batch in plan.menu.usual:
-        with training(plan, name, batch, "benchmarks.worker_engine") as steps:
-            steps(WARM)
-            ours = steps(plan.menu.steps)
-        calls = _traced(plan, name, batch, tracer) if tracer else None
+        seen, calls = _traced(plan, name, batch, tracer)
         theirs = None
         if python:
             with training(plan, name, batch, PEERS["torch"].worker, "channels_last", python=python) as steps:
-                steps(WARM)
-                theirs = steps(plan.menu.steps)["faults"]
-        table.rows.append((name, batch, ours["faults"], ours["misses"], calls, theirs))
+                steps(FEW)
+                theirs = steps(FEW)["faults"] / FEW
+        table.rows.append((name, batch, seen["faults"], seen["misses"], calls, theirs))
     table.notes.append(
-        f"After {WARM} steps. Calls for memory: {', '.join(CALLS)} of all threads, seen by {TRACER[0]} in a run of its own"
-        + ("" if tracer else f": left out here, there is no {TRACER[0]}")
+        f"After {WARM} steps. Calls for memory: {', '.join(CALLS)} of all threads, as {TRACER} saw them"
+        + ("" if tracer else f": left out here, there is no {TRACER}")
         + ". PyTorch: channels_last, glibc's malloc as it comes."
     )
     return table
 
 
 def _traced(plan, name, batch, tracer):
-    """How many system calls for memory the steps make, by name where there are any."""
+    """What the steps did to memory, and their system calls for it (None without a tracer)."""
     with tempfile.TemporaryDirectory() as folder:
-        prefix = (tracer, *TRACER[1:], f"{folder}/trace")
+        prefix = (tracer, *TRACED, f"{folder}/trace") if tracer else ()
         with training(plan, name, batch, "benchmarks.worker_engine", prefix=prefix) as steps:
             steps(WARM)
-            steps(plan.menu.steps)
-        lines = Path(f"{folder}/trace").read_text(errors="replace").splitlines()
-    return calls_between_marks(lines)
+            seen = steps(plan.menu.steps)
+        if not tracer:
+            return seen, None
+        return seen, calls_between_marks(Path(f"{folder}/trace").read_text(errors="replace").splitlines())
 
 
 def calls_between_marks(lines):
