@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy
 
 from benchmarks import machine, results, versus
-from benchmarks.peers.find import PEERS, python
+from benchmarks.peers.find import python
 from engine.cli.recipes import RECIPES
 from engine_ext import parallel
 
@@ -63,8 +63,9 @@ def main(arguments=None):
     made = table(sides, seconds, accuracies, options, recipe)
     print(made)
     found = results.Results.read(options.output)
-    torch = {PEERS["torch"].title: "the interpreter of " + PEERS["torch"].variable} if interpreter else {}
-    facts = {"date": time.strftime("%Y-%m-%d"), **machine.facts(), **torch}
+    facts = {"date": time.strftime("%Y-%m-%d"), **machine.facts()}
+    if interpreter:
+        facts["PyTorch"] = ", ".join(sides[1].worker.info[key] for key in ("name", "versions", "allocator"))
     found.add([made], results.command_line("epochs", arguments), facts)
     found.write(options.output)
     return 0

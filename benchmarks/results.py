@@ -119,7 +119,8 @@ class Results:
             yield f"\nRun {number}: `{command}`\n"
             yield from (f"- {name}: {value}" for name, value in own.items() if name not in common)
         yield ""
-        yield from bars.table(self.tables).lines()
+        aims = bars.table(self.tables)
+        yield from aims.lines() if aims.rows else ()
         numbers = {command: str(number) for number, command in enumerate(self.runs, 1)}
         for title, table in self.tables.items():
             yield from table.lines()
