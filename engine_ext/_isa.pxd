@@ -95,6 +95,14 @@ cdef extern from "kernels.h" nogil:
         void (*sum_vectors)(const float *vectors, int64_t n, float *sums) noexcept nogil
         void (*sum_window_parts)(const float *parts, int64_t count, int64_t step, int64_t taps, int64_t cols, float *dw,
                                  int64_t ldw) noexcept nogil
+        # depthwise.c
+        void (*depthwise_planes)(const Conv2d *q, int64_t first, int64_t last, int64_t pairs, int64_t fan, int back,
+                                 const float *x, const float *w, const float *bias, float *y) noexcept nogil
+        void (*depthwise_spread)(const Conv2d *q, int64_t first, int64_t last, const float *g, const float *w,
+                                 float *dx) noexcept nogil
+        void (*depthwise_weight_sums)(const Conv2d *q, int64_t first, int64_t last, const float *x, const float *g,
+                                      float *sums) noexcept nogil
+        void (*sum_blocks)(const float *vectors, int64_t n, float *sums) noexcept nogil
         # unfold.c
         void (*unfold_plane)(const Conv2d *q, const float *x, float *rows) noexcept nogil
         void (*fold_plane)(const Conv2d *q, const float *rows, float *x) noexcept nogil

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from engine_ext._isa import isa
 
-from engine_ext import conv, unfold, winograd, winograd_dw
+from engine_ext import conv, depthwise, unfold, winograd, winograd_dw
 
 verbose = os.environ.get("ENGINE_VERBOSE") == "1"
 
@@ -69,7 +69,22 @@ def fills_tiles4(geom, height, width):
     return min(geom.c, geom.o) >= 16 and computed <= 1.8 * height * width and isa() != "baseline"
 
 
+def is_depthwise(geom):
+    """One input channel to an output, and windows that depthwise.c knows."""
+    if geom.groups != geom.c or geom.kh != geom.kw or geom.upsample != (1, 1):
+        return False
+    if geom.stride == (2, 2):
+        return geom.kh in (3, 5) and geom.dilation == (1, 1)
+    return geom.stride == (1, 1) and geom.kh in (3, 5, 7) and geom.dilation[0] == geom.dilation[1]
+
+
+def several_groups(geom):
+    return geom.groups > 1
+
+
 FORWARD = (
+    # planes one by one, in strips of vectors
+    Algorithm("depthwise", depthwise.conv2d, is_depthwise, several_groups),
     Algorithm("winograd4", winograd.conv2d4, plain_3x3, lambda q: fills_tiles4(q, q.oh, q.ow), 1.5e-5),
     Algorithm("winograd2", winograd.conv2d2, plain_3x3, never),
     # patches packed straight into the panels of the matrix product
@@ -78,12 +93,14 @@ FORWARD = (
     Algorithm("im2col_explicit", unfold.conv2d_unfold, crops_nothing, never),
 )
 INPUT_GRADIENT = (
+    Algorithm("depthwise", depthwise.conv2d_dx, is_depthwise, several_groups),
     Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, lambda q: fills_tiles4(q, q.h, q.w), 1.5e-5),
     Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, never),
     Algorithm("im2col", conv.conv2d_dx, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dx_fold, crops_nothing, never),
 )
 WEIGHT_GRADIENT = (
+    Algorithm("depthwise", depthwise.conv2d_dw, is_depthwise, several_groups),
     Algorithm("winograd4", winograd_dw.conv2d_dw, plain_3x3, many_channels, 5e-5),
     Algorithm("im2col", conv.conv2d_dw, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dw_unfold, crops_nothing, never),

@@ -7,6 +7,7 @@
 #include "pack.c"
 #include "product.c"
 #include "window.c"
+#include "depthwise.c"
 #include "unfold.c"
 #include "winograd.c"
 #include "winograd_dw.c"
