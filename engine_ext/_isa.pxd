@@ -176,6 +176,7 @@ cdef extern from "kernels.h" nogil:
         void (*norm_moments)(const Norm *q, const NormPart *p, double *mean, double *squares) noexcept nogil
         void (*merge_moments)(int64_t channels, int64_t parts, int64_t stride, const double *counts,
             const double *moments, float *mean, float *variance) noexcept nogil
+        void (*norm_invstd)(int64_t n, const float *variance, float eps, float *invstd) noexcept nogil
         norm_planes norm_map
         norm_planes norm_relu
         norm_planes norm_add_relu

@@ -154,6 +154,15 @@ cdef inline void merge_group(const Layout *cut, int64_t first, const double *cou
                     mean + first, var + first)
 
 
+def invstd(var, double eps):
+    """1 / sqrt(var + eps) of var[C]."""
+    if not is_f32(var):
+        return NotImplemented
+    y = empty_like_f32(var)
+    K.norm_invstd(cnp.PyArray_SIZE(var), f32(var), <float>eps, f32(y))
+    return y
+
+
 # ----- The map -----
 
 cdef void apply(const Norm *q, norm_planes kernel, int64_t n, int64_t align):

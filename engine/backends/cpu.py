@@ -75,6 +75,7 @@ class CPU(Reference):
     relu_max_pool2d_dx = native(pool.relu_max_pool2d_dx)
 
     batch_norm_stats = native(norm.batch_norm_stats)
+    invstd = native(norm.invstd)
     batch_norm = native(norm.batch_norm)
     batch_norm_dx = native(norm.batch_norm_dx)
     batch_norm_eval_dx = native(norm.batch_norm_eval_dx)

@@ -7,6 +7,7 @@
  */
 #include "vec.h"
 #include "kernels.h"
+#include <math.h>
 
 #define BLOCK 4096
 
@@ -146,6 +147,12 @@ static void merge_moments(int64_t channels, int64_t parts, int64_t stride, const
         mean[c] = (float)(count > 0 ? m : v);
         variance[c] = (float)(v < 0 ? 0 : v);
     }
+}
+
+/* 1 / sqrt(variance + eps). */
+static void norm_invstd(int64_t n, const float *variance, float eps, float *invstd)
+{
+    for (int64_t i = 0; i < n; i++) invstd[i] = 1.0f / sqrtf(variance[i] + eps);
 }
 
 /* ----- The map ----- */

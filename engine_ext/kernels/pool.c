@@ -14,6 +14,14 @@ INLINE int64_t ceil_div(int64_t a, int64_t b) { return b == 1 ? a : (a + b - 1) 
 
 /* ----- Any windows, along a row of outputs ----- */
 
+/* Columns c, c + 1 ... of a row of w, LANES of them; `fill` for those outside. */
+INLINE vec load_neighbours(const float *row, int64_t c, int64_t w, float fill)
+{
+    if (c >= 0 && c + LANES <= w) return load(row + c);
+    const int64_t begin = min64(max64(-c, 0), LANES);
+    return load_between(row + c, begin, max64(min64(w - c, LANES), begin), fill);
+}
+
 /* Columns c, c + step ... of a row of w, LANES of them; `fill` for those outside. */
 INLINE vec load_columns(const float *row, int64_t c, int64_t step, int64_t w, float fill)
 {
@@ -287,23 +295,20 @@ static int is_whole(const Pool2d *q)
            q->dh == 1 && q->dw == 1;
 }
 
-/* Sums of LANES planes side by side: added up across by a transposition. */
+/* LANES planes at a time, a vector of each in a register. */
 static void mean_planes(int64_t planes, int64_t n, float divisor, const float *x, float *y)
 {
-    for (int64_t p = 0; p < planes; p += LANES) {
-        vec m[LANES] = {{0}}, sum = {0};
-        for (int64_t l = 0; l < min64(LANES, planes - p); l++) {
-            const float *from = x + (p + l) * n;
-            vec a = {0}, b = {0};
-            int64_t i = 0;
-#pragma GCC unroll 2
-            for (; i + 2 * LANES <= n; i += 2 * LANES) a += load(from + i), b += load(from + i + LANES);
-            for (; i < n; i += LANES) a += load_first(from + i, n - i);
-            m[l] = a + b;
-        }
-        transpose(m);
-        for (int l = 0; l < LANES; l++) sum += m[l];
-        store_first(y + p, sum / divisor, planes - p);
+    for (int64_t p = 0; p < planes; p += LANES, x += LANES * n) {
+        const int64_t many = min64(LANES, planes - p);
+        vec m[LANES] = {{0}};
+        if (many == LANES)
+            for (int64_t i = 0; i < n; i += LANES)
+#pragma GCC unroll 16
+                for (int l = 0; l < LANES; l++) m[l] += load_first(x + l * n + i, n - i);
+        else
+            for (int64_t l = 0; l < many; l++)
+                for (int64_t i = 0; i < n; i += LANES) m[l] += load_first(x + l * n + i, n - i);
+        store_first(y + p, sum_across(m) / divisor, many);
     }
 }
 

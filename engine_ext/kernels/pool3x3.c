@@ -22,24 +22,36 @@ INLINE ivec lane_numbers(void)
     return index;
 }
 
-/* Lanes of LANES columns from c on that lie in [0, w). */
-INLINE int64_t begin_inside(int64_t c) { return min64(max64(-c, 0), LANES); }
-INLINE int64_t end_inside(int64_t c, int64_t w) { return max64(min64(w - c, LANES), begin_inside(c)); }
-
-INLINE vec load_neighbours(const float *row, int64_t c, int64_t w, float fill)
+/* Which of the columns c, c + 1 ... lie in [0, w). */
+INLINE Lanes lanes_inside(int64_t c, int64_t w)
 {
-    if (c >= 0 && c + LANES <= w) return load(row + c);
-    return load_between(row + c, begin_inside(c), end_inside(c, w), fill);
+    const int64_t begin = min64(max64(-c, 0), LANES);
+    return lanes_between(begin, max64(min64(w - c, LANES), begin));
 }
 
-/* For b = 0, 1, 2 the columns c + b, c + b + step ... of a row of w; `fill` for those outside, of which there are none
- * where `inside`. */
-INLINE void load_taps(int step, int inside, const float *row, int64_t c, int64_t w, float fill, vec v[3])
+/* The columns that windows from column c on read in each row: for b = 0, 1, 2 the columns c + b, c + b + step ... */
+typedef struct Taps {
+    int64_t c;
+    Lanes lanes[4];
+} Taps;
+
+/* Where the load number b begins. */
+INLINE int64_t tap_start(int step, int b) { return step == 1 ? b : b % 2 * LANES + b / 2 * 2; }
+
+INLINE Taps taps_at(int step, int64_t c, int64_t w)
+{
+    Taps taps = {.c = c};
+    for (int b = 0; b < step + 2; b++) taps.lanes[b] = lanes_inside(c + tap_start(step, b), w);
+    return taps;
+}
+
+/* `fill` for columns outside the image, of which there are none where `inside`. */
+INLINE void load_taps(int step, int inside, const float *row, const Taps *taps, float fill, vec v[3])
 {
     vec m[4];
     for (int b = 0; b < step + 2; b++) {
-        const int64_t at = step == 1 ? c + b : c + b % 2 * LANES + b / 2 * 2;
-        m[b] = inside ? load(row + at) : load_neighbours(row, at, w, fill);
+        const float *from = row + taps->c + tap_start(step, b);
+        m[b] = inside ? load(from) : load_lanes(from, taps->lanes[b], fill);
     }
     v[0] = step == 1 ? m[0] : evens(m[0], m[1]);
     v[1] = step == 1 ? m[1] : odds(m[0], m[1]);
@@ -80,10 +92,10 @@ INLINE Best better(Best best, vec value, ivec tap)
 }
 
 /* Of three columns of a row; `first` is the first inside the image. */
-INLINE Best best_in_row(int step, int inside, const float *row, int64_t c, int64_t w, ivec first)
+INLINE Best best_in_row(int step, int inside, const float *row, const Taps *columns, ivec first)
 {
     vec v[3];
-    load_taps(step, inside, row, c, w, MINUS_INFINITY, v);
+    load_taps(step, inside, row, columns, MINUS_INFINITY, v);
     Best best = {v[0], first};
     best = better(best, v[1], (ivec){0} + 1);
     return better(best, v[2], (ivec){0} + 2);
@@ -94,7 +106,8 @@ INLINE void max_strip(int step, int inside, const Pool2d *q, int64_t i, int64_t 
                       const float *x, float *y, uint8_t *taps)
 {
     const int64_t c = j * step - q->pl, start = i;
-    const ivec columns = (int32_t)c + lane_numbers() * step, first = choose_int(columns < 0, -columns, (ivec){0});
+    const Taps columns = taps_at(step, c, q->w);
+    const ivec left = (int32_t)c + lane_numbers() * step, first = choose_int(left < 0, -left, (ivec){0});
     Best h[3] = {0};
     for (; i < end; i++) {
         const int64_t top = i * step - q->pt;
@@ -103,7 +116,7 @@ INLINE void max_strip(int step, int inside, const Pool2d *q, int64_t i, int64_t 
 #pragma GCC unroll 3
         for (int a = 0; a < 3; a++)
             if ((i == start || a >= 3 - step) && top + a >= 0 && top + a < q->h)
-                h[a] = best_in_row(step, inside, x + (top + a) * q->w, c, q->w, first);
+                h[a] = best_in_row(step, inside, x + (top + a) * q->w, &columns, first);
         Best best = top >= 0 ? h[0] : (Best){h[1].value, h[1].tap + 3};
         if (top >= 0 && top + 1 < q->h) best = better(best, h[1].value, h[1].tap + 3);
         if (top == -2) best = (Best){h[2].value, h[2].tap + 6};
@@ -130,15 +143,33 @@ typedef struct Given {
     vec even[3], odd[3];
 } Given;
 
-INLINE Given taps_give(int step, int inside, const float *g, const uint8_t *taps, int64_t j, int64_t ow)
+/* The strip of windows j: its neighbours to the left, and its columns of dx. */
+typedef struct Strip {
+    int64_t j, c;
+    Lanes windows[3], columns[2]; /* of the windows j - b */
+} Strip;
+
+INLINE Strip strip_at(int step, const Pool2d *q, int64_t j)
+{
+    Strip strip = {.j = j, .c = j * step - q->pl};
+    for (int b = 0; b < 4 - step; b++) strip.windows[b] = lanes_inside(j - b, q->ow);
+    for (int b = 0; b < step; b++) strip.columns[b] = lanes_inside(strip.c + b * LANES, q->w);
+    return strip;
+}
+
+INLINE vec load_g(int inside, const float *g, const Strip *s, int b)
+{
+    return inside ? load(g + s->j - b) : load_lanes(g + s->j - b, s->windows[b], 0.0f);
+}
+
+INLINE Given taps_give(int step, int inside, const float *g, const uint8_t *taps, const Strip *s)
 {
     Given given;
     vec from[3];
     ivec tap[3];
-    for (int b = 0; b < 4 - step; b++) { /* from windows j - b */
-        from[b] = inside ? load(g + j - b) : load_neighbours(g, j - b, ow, 0.0f);
-        tap[b] = inside ? load_bytes(taps + j - b, LANES)
-                        : load_bytes_between(taps + j - b, begin_inside(j - b), end_inside(j - b, ow));
+    for (int b = 0; b < 4 - step; b++) {
+        from[b] = load_g(inside, g, s, b);
+        tap[b] = inside ? load_bytes(taps + s->j - b, LANES) : load_byte_lanes(taps + s->j - b, s->windows[b]);
     }
 #pragma GCC unroll 3
     for (int a = 0; a < 3; a++) {
@@ -152,26 +183,25 @@ INLINE Given taps_give(int step, int inside, const float *g, const uint8_t *taps
 }
 
 /* What each of the windows j - b in a row gives to its elements: g over its number of columns. */
-INLINE Given shares_give(int step, int inside, const float *g, const vec inverse[3], float scale, int64_t j, int64_t ow)
+INLINE Given shares_give(int step, int inside, const float *g, const vec inverse[3], float scale, const Strip *s)
 {
     vec from[3], sum;
-    for (int b = 0; b < 4 - step; b++)
-        from[b] = (inside ? load(g + j - b) : load_neighbours(g, j - b, ow, 0.0f)) * inverse[b];
+    for (int b = 0; b < 4 - step; b++) from[b] = load_g(inside, g, s, b) * inverse[b];
     sum = (step == 1 ? from[0] + from[1] + from[2] : from[0] + from[1]) * scale;
     from[0] *= scale;
     return (Given){{sum, sum, sum}, {from[0], from[0], from[0]}};
 }
 
-/* Columns c, c + 1 ... of a row of dx. */
-INLINE void store_given(int step, int inside, float *row, int64_t c, int64_t w, vec even, vec odd)
+/* The strip's columns of a row of dx. */
+INLINE void store_given(int step, int inside, float *row, const Strip *s, vec even, vec odd)
 {
     const vec low = step == 1 ? even : weave_low(even, odd);
-    if (inside) store(row + c, low);
-    else store_between(row + c, low, begin_inside(c), end_inside(c, w));
+    if (inside) store(row + s->c, low);
+    else store_lanes(row + s->c, low, s->columns[0]);
     if (step == 1) return;
     const vec high = weave_high(even, odd);
-    if (inside) store(row + c + LANES, high);
-    else store_between(row + c + LANES, high, begin_inside(c + LANES), end_inside(c + LANES, w));
+    if (inside) store(row + s->c + LANES, high);
+    else store_lanes(row + s->c + LANES, high, s->columns[1]);
 }
 
 INLINE float count_rows(const Pool2d *q, int64_t i);
@@ -182,7 +212,7 @@ INLINE vec count_columns(const Pool2d *q, int64_t j);
 INLINE void spread_strip(int step, int inside, const Pool2d *q, int taken, int64_t row, int64_t end, int64_t j,
                          const float *g, const uint8_t *taps, float *dx)
 {
-    const int64_t c = j * step - q->pl;
+    const Strip strip = strip_at(step, q, j);
     vec inverse[3], even[2] = {0}, odd = {0};
     if (!taken)
         for (int b = 0; b < 4 - step; b++) inverse[b] = 1.0f / count_columns(q, j - b);
@@ -191,16 +221,16 @@ INLINE void spread_strip(int step, int inside, const Pool2d *q, int taken, int64
         const int64_t top = i * step - q->pt;
         Given given = {0};
         if (i >= 0 && i < q->oh)
-            given = taken ? taps_give(step, inside, g + i * q->ow, taps + i * q->ow, j, q->ow)
-                          : shares_give(step, inside, g + i * q->ow, inverse, 1.0f / count_rows(q, i), j, q->ow);
-        if (top >= row) store_given(step, inside, dx + top * q->w, c, q->w, even[0] + given.even[0], odd + given.odd[0]);
+            given = taken ? taps_give(step, inside, g + i * q->ow, taps + i * q->ow, &strip)
+                          : shares_give(step, inside, g + i * q->ow, inverse, 1.0f / count_rows(q, i), &strip);
+        if (top >= row) store_given(step, inside, dx + top * q->w, &strip, even[0] + given.even[0], odd + given.odd[0]);
         if (step == 1) {
             even[0] = even[1] + given.even[1];
             even[1] = given.even[2];
             continue;
         }
         if (top + 1 >= row && top + 1 < end)
-            store_given(step, inside, dx + (top + 1) * q->w, c, q->w, given.even[1], given.odd[1]);
+            store_given(step, inside, dx + (top + 1) * q->w, &strip, given.even[1], given.odd[1]);
         even[0] = given.even[2];
         odd = given.odd[2];
     }
@@ -246,10 +276,10 @@ INLINE vec count_columns(const Pool2d *q, int64_t j)
     return __builtin_convertvector(choose_int(count < 1, none + 1, count), vec);
 }
 
-INLINE vec sum_in_row(int step, int inside, const float *row, int64_t c, int64_t w)
+INLINE vec sum_in_row(int step, int inside, const float *row, const Taps *columns)
 {
     vec v[3];
-    load_taps(step, inside, row, c, w, 0.0f, v);
+    load_taps(step, inside, row, columns, 0.0f, v);
     return v[0] + v[1] + v[2];
 }
 
@@ -257,7 +287,8 @@ INLINE void mean_strip(int step, int inside, const Pool2d *q, int64_t i, int64_t
                        const float *x, float *y)
 {
     const int64_t c = j * step - q->pl, start = i;
-    const vec columns = count_columns(q, j);
+    const Taps columns = taps_at(step, c, q->w);
+    const vec count = count_columns(q, j);
     vec h[3] = {0};
     for (; i < end; i++) {
         const int64_t top = i * step - q->pt;
@@ -266,9 +297,9 @@ INLINE void mean_strip(int step, int inside, const Pool2d *q, int64_t i, int64_t
 #pragma GCC unroll 3
         for (int a = 0; a < 3; a++)
             if (i == start || a >= 3 - step)
-                h[a] = top + a >= 0 && top + a < q->h ? sum_in_row(step, inside, x + (top + a) * q->w, c, q->w)
+                h[a] = top + a >= 0 && top + a < q->h ? sum_in_row(step, inside, x + (top + a) * q->w, &columns)
                                                       : (vec){0};
-        store_first(y + i * q->ow + j, (h[0] + h[1] + h[2]) / (columns * count_rows(q, i)), n);
+        store_first(y + i * q->ow + j, (h[0] + h[1] + h[2]) / (count * count_rows(q, i)), n);
     }
 }
 

@@ -79,19 +79,53 @@ INLINE vec load_first(const float *p, int64_t n)
 #endif
 }
 
-/* Floats p[begin..end-1] in their lanes, `fill` in the others, which are not read; 0 <= begin <= end <= LANES. */
-INLINE vec load_between(const float *p, int64_t begin, int64_t end, float fill)
+/* Which lanes of a vector are in memory: begin .. end - 1, 0 <= begin <= end <= LANES. */
+#if defined(__AVX512F__)
+typedef __mmask16 Lanes;
+INLINE Lanes lanes_between(int64_t begin, int64_t end) { return (Lanes)((1u << end) - (1u << begin)); }
+#elif defined(__AVX2__)
+typedef ivec Lanes;
+INLINE Lanes lanes_between(int64_t begin, int64_t end)
+{
+    const ivec lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    return (lane >= (int32_t)begin) & (lane < (int32_t)end);
+}
+#else
+typedef struct Lanes {
+    int begin, end;
+} Lanes;
+INLINE Lanes lanes_between(int64_t begin, int64_t end) { return (Lanes){(int)begin, (int)end}; }
+#endif
+
+/* These floats behind p in their lanes, `fill` in the others, which are not read; and back. */
+INLINE vec load_lanes(const float *p, Lanes lanes, float fill)
 {
 #if defined(__AVX512F__)
-    return _mm512_mask_loadu_ps(splat(fill), (__mmask16)((1u << end) - (1u << begin)), p);
+    return _mm512_mask_loadu_ps(splat(fill), lanes, p);
 #elif defined(__AVX2__)
-    const ivec lane = {0, 1, 2, 3, 4, 5, 6, 7}, inside = (lane >= (int32_t)begin) & (lane < (int32_t)end);
-    return choose(inside, _mm256_maskload_ps(p, (__m256i)inside), splat(fill));
+    return choose(lanes, _mm256_maskload_ps(p, (__m256i)lanes), splat(fill));
 #else
     vec v = splat(fill);
     for (int l = 0; l < LANES; l++)
-        if (l >= begin && l < end) v[l] = p[l];
+        if (l >= lanes.begin && l < lanes.end) v[l] = p[l];
     return v;
+#endif
+}
+
+INLINE vec load_between(const float *p, int64_t begin, int64_t end, float fill)
+{
+    return load_lanes(p, lanes_between(begin, end), fill);
+}
+
+INLINE void store_lanes(float *p, vec v, Lanes lanes)
+{
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, lanes, v);
+#elif defined(__AVX2__)
+    _mm256_maskstore_ps(p, (__m256i)lanes, v);
+#else
+    for (int l = 0; l < LANES; l++)
+        if (l >= lanes.begin && l < lanes.end) p[l] = v[l];
 #endif
 }
 
@@ -116,24 +150,6 @@ INLINE void store_first(float *p, vec v, int64_t n)
 #else
     for (int l = 0; l < LANES - 1; l++)
         if (l < n) p[l] = v[l];
-#endif
-}
-
-/* Lanes begin..end-1 to their places behind p, the others nowhere; 0 <= begin <= end <= LANES. */
-INLINE void store_between(float *p, vec v, int64_t begin, int64_t end)
-{
-    if (begin == 0 && end == LANES) {
-        store(p, v);
-        return;
-    }
-#if defined(__AVX512F__)
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << end) - (1u << begin)), v);
-#elif defined(__AVX2__)
-    const ivec lane = {0, 1, 2, 3, 4, 5, 6, 7};
-    _mm256_maskstore_ps(p, (__m256i)((lane >= (int32_t)begin) & (lane < (int32_t)end)), v);
-#else
-    for (int l = 0; l < LANES; l++)
-        if (l >= begin && l < end) p[l] = v[l];
 #endif
 }
 
@@ -165,16 +181,19 @@ INLINE ivec load_bytes(const uint8_t *p, int64_t n)
 #endif
 }
 
-/* Bytes p[begin..end-1] in their lanes, 0 in the others, which are not read; 0 <= begin <= end <= LANES. */
-INLINE ivec load_bytes_between(const uint8_t *p, int64_t begin, int64_t end)
+/* These bytes behind p in their lanes, 0 in the others, which are not read. */
+INLINE ivec load_byte_lanes(const uint8_t *p, Lanes lanes)
 {
 #if defined(__AVX512F__)
-    return (ivec)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8((__mmask16)((1u << end) - (1u << begin)), p));
+    return (ivec)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(lanes, p));
 #else
     bytes_vec b = {0};
-    if (begin == 0 && end == LANES) memcpy(&b, p, LANES);
-    else for (int l = 0; l < LANES; l++)
-        if (l >= begin && l < end) b[l] = p[l];
+    for (int l = 0; l < LANES; l++)
+#if defined(__AVX2__)
+        if (lanes[l]) b[l] = p[l];
+#else
+        if (l >= lanes.begin && l < lanes.end) b[l] = p[l];
+#endif
     return __builtin_convertvector(b, ivec);
 #endif
 }
@@ -239,6 +258,24 @@ INLINE void transpose(vec m[LANES])
         SWAP(i + 4, i + 12, EVEN_BLOCK, ODD_BLOCK)
     }
 #endif
+}
+
+/* The sums over the lanes of m[0], m[1] ... in one vector; m is overwritten. */
+#define SUM_ROUND(d) \
+    _Pragma("GCC unroll 8") \
+    for (int i = 0; i < (d); i++) m[i] = SHUFFLE_BY(m[i], m[i + (d)], SWAP_LOW, d) + SHUFFLE_BY(m[i], m[i + (d)], SWAP_HIGH, d);
+
+INLINE vec sum_across(vec m[LANES])
+{
+#if LANES == 16
+    SUM_ROUND(8)
+#endif
+#if LANES >= 8
+    SUM_ROUND(4)
+#endif
+    SUM_ROUND(2)
+    SUM_ROUND(1)
+    return m[0];
 }
 
 /* Every second float of two vectors in a row; and back, the two halves of a[0] b[0] a[1] b[1] ... */
