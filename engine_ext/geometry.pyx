@@ -20,7 +20,7 @@ cdef int64_t LARGEST = <int64_t>1 << 40     # of a single size: sums of a few ca
 
 
 cdef int read_conv2d(object geom, Conv2d *q) except -1:
-    ints = geom.ints
+    cdef tuple ints = geom.ints
     if len(ints) != 20:
         raise ValueError(f"a convolution's geometry has 20 sizes, got {len(ints)}")
     cdef int64_t *field = <int64_t *>q      # the struct is these numbers in this order
@@ -36,11 +36,11 @@ cdef int read_conv2d(object geom, Conv2d *q) except -1:
         raise ValueError(f"groups must divide the channels, got {ints}")
     _expect_output(q.h, q.uh, q.pt, q.pb, q.kh, q.dh, q.sh, q.oh, ints)
     _expect_output(q.w, q.uw, q.pl, q.pr, q.kw, q.dw, q.sw, q.ow, ints)
-    _expect_product(ints, (q.n, q.c, q.h, q.w))
-    _expect_product(ints, (q.n, q.o, q.oh, q.ow))
-    _expect_product(ints, (q.n, q.c, staged_height(q), staged_width(q)))
-    _expect_product(ints, (q.o, q.c, q.kh, q.kw))
-    _expect_product(ints, (q.n, q.c, q.kh, q.kw, q.oh, q.ow))
+    cdef bint fits = (_fits(q.n, q.c, q.h, q.w) and _fits(q.n, q.o, q.oh, q.ow)
+                      and _fits(q.n, q.c, staged_height(q), staged_width(q)) and _fits(q.o, q.c, q.kh, q.kw)
+                      and _fits(q.n, q.c, q.kh, q.kw, q.oh, q.ow))
+    if not fits:
+        raise ValueError(f"sizes of a convolution are too large: {ints}")
     return 0
 
 
@@ -54,12 +54,16 @@ cdef int _expect_output(int64_t size, int64_t up, int64_t before, int64_t after,
     return 0
 
 
-cdef int _expect_product(object ints, tuple sizes) except -1:
+cdef inline bint _grow(long long *total, int64_t size) noexcept:
+    """total *= size, unless that is too large."""
+    return not mul_overflows(total[0], size, total) and total[0] <= <long long>1 << 58
+
+
+cdef bint _fits(int64_t a, int64_t b, int64_t c, int64_t d, int64_t e=1, int64_t f=1) noexcept:
+    """Whether the product of sizes can be walked."""
     cdef long long total = 1
-    for size in sizes:
-        if mul_overflows(total, size, &total) or total > <long long>1 << 58:
-            raise ValueError(f"sizes of a convolution are too large: {ints}")
-    return 0
+    return (_grow(&total, a) and _grow(&total, b) and _grow(&total, c) and _grow(&total, d) and _grow(&total, e)
+            and _grow(&total, f))
 
 
 cdef int expect_shape(str name, object array, Py_ssize_t d0, Py_ssize_t d1, Py_ssize_t d2, Py_ssize_t d3) except -1:

@@ -59,7 +59,7 @@ def _hooked(step):
         self = args[0]
         if "_opt_called" in self.__dict__:  # a schedule watches
             self._opt_called = True
-        for hook in tuple(self._pre_hooks.values()):
+        for hook in tuple(self._pre_hooks.values()) if self._pre_hooks else ():
             changed = hook(self, args, kwargs)
             if changed is not None:
                 if not isinstance(changed, tuple) or len(changed) != 2:
@@ -69,7 +69,7 @@ def _hooked(step):
                     )
                 args, kwargs = changed
         out = step(*args, **kwargs)
-        for hook in tuple(self._post_hooks.values()):
+        for hook in tuple(self._post_hooks.values()) if self._post_hooks else ():
             hook(self, args, kwargs)
         return out
 
@@ -172,15 +172,9 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            alike, some, k, dtype = {}, [], None, None
-            for p in group["params"]:
-                if p.grad is not None:
-                    if p._k is not k or p._array.dtype is not dtype:  # most groups are of one kind
-                        k, dtype = p._k, p._array.dtype
-                        some = alike.setdefault((k, dtype), [])
-                    some.append(p)
-            for params in alike.values():
-                self.update(group, params)
+            params = [p for p in group["params"] if p.grad is not None]
+            for alike in _by_kind(params):
+                self.update(group, alike)
         return loss
 
     def update(self, group, params):
@@ -272,6 +266,16 @@ class Optimizer:
             options = "".join(f"    {k}: {v}\n" for k, v in sorted(group.items()) if k != "params")
             lines.append(f"\nParameter Group {i}\n{options}")
         return f"{type(self).__name__} ({''.join(lines)})"
+
+
+def _by_kind(params):
+    """The parameters in lists of one backend and dtype."""
+    if len({(p._k, p._array.dtype) for p in params}) < 2:  # most groups
+        return [params] if params else []
+    alike = {}
+    for p in params:
+        alike.setdefault((p._k, p._array.dtype), []).append(p)
+    return alike.values()
 
 
 def _refuse_options(name, group):
