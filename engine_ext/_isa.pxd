@@ -43,6 +43,9 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct Tiles:
         int64_t row, rows, col, cols
 
+    ctypedef struct Stage:
+        int64_t h, w, top, left, sh, sw, rows_apart, columns_apart, height, width
+
     int64_t staged_height(const Conv2d *q)
     int64_t staged_width(const Conv2d *q)
 
@@ -59,21 +62,23 @@ cdef extern from "kernels.h" nogil:
         void (*sum_columns)(const float *g, int64_t rows, int64_t cols, int64_t ld, float *sums) noexcept nogil
         double (*sum_run)(const float *x, int64_t n) noexcept nogil
         # direct.c
-        void (*direct_tile)(int64_t rows, int64_t cols, int64_t k, const float *a, const float *image,
-                            const int64_t *offsets, float *c, int64_t ldc, const float *row_bias, int64_t y, int64_t x,
-                            int64_t width, int64_t ow) noexcept nogil
+        void (*direct_tile)(int64_t rows, int64_t vectors, int64_t k, const float *a, const float *image,
+                            const int64_t *offsets, const int64_t *at, const int64_t *to, int64_t lanes, float *c,
+                            int64_t ldc, const float *bias, int relu) noexcept nogil
         void (*across_tile)(int64_t rows, int64_t cols, int64_t k, const float *image, const int64_t *offsets,
-                            const float *w, float *c, int64_t ldc, const float *bias) noexcept nogil
+                            const float *w, float *c, int64_t ldc, const float *bias, int relu) noexcept nogil
         # pack.c
         void (*pack_rows)(float *panel, int width, const float *src, int64_t ld, int64_t count,
                           int64_t k) noexcept nogil
         void (*pack_columns)(float *panel, int width, const float *src, int64_t ld, int64_t count,
                              int64_t k) noexcept nogil
-        void (*pack_rotated)(float *panel, int width, const float *w, int64_t ldo, int64_t taps, int64_t count,
-                             int64_t k0, int64_t k) noexcept nogil
-        void (*stage_plane)(const Conv2d *q, const float *x, float *plane) noexcept nogil
-        void (*pack_patches)(float *panel, const Conv2d *q, const float *image, const float *end, int64_t k0, int64_t k,
-                             int64_t pixel, int64_t count) noexcept nogil
+        void (*pack_weights)(float *panel, int width, const float *w, int64_t step, const int64_t *places,
+                             int64_t count, int64_t k) noexcept nogil
+        void (*stage_plane)(const Stage *q, const float *x, float *plane) noexcept nogil
+        void (*weave_plane)(int64_t rows, int64_t columns, int64_t sh, int64_t sw, const float *planes, int64_t apart,
+                            float *y) noexcept nogil
+        void (*pack_patches)(float *panel, const float *image, const float *end, int64_t width, const int64_t *offsets,
+                             int64_t ow, int64_t k, int64_t pixel, int64_t count) noexcept nogil
         void (*pack_windows)(float *panel, const Conv2d *q, const float *image, const float *end, int64_t k0,
                              int64_t count, int64_t pixel, int64_t k) noexcept nogil
         # product.c
@@ -90,8 +95,8 @@ cdef extern from "kernels.h" nogil:
         # window.c
         void (*window_sums)(const Conv2d *q, int64_t cols, const float *x, int64_t width, const float *g, int64_t rows,
                             float *sums) noexcept nogil
-        void (*row_dots)(const Conv2d *q, int64_t rows, int64_t lines, const float *g, const float *x, int64_t line,
-                         float *sums, int64_t lds) noexcept nogil
+        void (*row_dots)(int64_t rows, int64_t lines, int64_t ow, const float *g, int64_t plane, const float *x,
+                         int64_t width, const int64_t *offsets, int64_t taps, float *sums) noexcept nogil
         void (*sum_vectors)(const float *vectors, int64_t n, float *sums) noexcept nogil
         void (*sum_window_parts)(const float *parts, int64_t count, int64_t step, int64_t taps, int64_t cols, float *dw,
                                  int64_t ldw) noexcept nogil

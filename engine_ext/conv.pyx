@@ -1,9 +1,10 @@
-"""Convolution, and its gradient by the input, by implicit im2col: no matrix of patches is ever written out.
+"""Convolution, and its gradient by the input: images are staged so that every convolution has stride 1, then one of
+three ways computes it; no matrix of patches is ever written out.
 
-y[o, pixel] = w[o, tap] * patch[tap, pixel]: panels of w are packed once; patches are packed per group of pixels, or, at
-stride 1, read from the image itself. The input gradient is the same with rotated, swapped weights over the (upsampled,
-padded) gradient of the output. Padded or upsampled images are first staged: copied into planes of zeros, so that
-nothing below knows borders. The weight gradient is in conv_dw.pyx, explicit im2col in unfold.pyx.
+A staged image lies in planes of zeros wide enough for its padding, columns and rows that a stride takes together side
+by side (stage.pxd). The input gradient is the same convolution with rotated, swapped weights; that of a strided one
+falls into phases, outputs a stride apart, each with its own few taps, which are woven into one image at the end.
+The weight gradient is in conv_dw.pyx, explicit im2col in unfold.pyx.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -12,230 +13,361 @@ from libc.stdint cimport int64_t
 cimport numpy as cnp
 from numpy cimport PyArray_DIM, PyArray_NDIM
 
-from engine_ext._isa cimport Conv2d, K, staged_height, staged_width
+from engine_ext._isa cimport Conv2d, K, Stage
 from engine_ext.arrays cimport f32, is_f32
 from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
 from engine_ext.memory cimport Block, borrow, empty_f32, piece
 from engine_ext.parallel cimport enter, leave, threads_for
+from engine_ext.stage cimport (
+    Axis,
+    axis_as_is,
+    axis_outputs,
+    axis_phase,
+    axis_place,
+    horizontal,
+    make_stage,
+    stage_floats,
+    tap_offset,
+    vertical,
+)
 
 cnp.import_array()
 
 cdef enum:
-    DEPTH = 384             # taps of a forward panel
-    WIDE = 4                # forward: column panels that share a pass over the weights
-    STAGE_FLOATS = 1 << 18  # of images staged at a time, per thread
-    SLACK = 256             # bytes behind a panel or stage that packing may touch
-
-
-cdef inline bint is_staged(const Conv2d *q) noexcept nogil:
-    """Whether the image needs a staged copy: padding, cropping or upsampling."""
-    return q.pt != 0 or q.pb != 0 or q.pl != 0 or q.pr != 0 or q.uh != 1 or q.uw != 1
+    DEPTH = 384             # PACKED: taps of a panel
+    WIDE = 4                # PACKED: column panels that share a pass over the weights
+    STAGE_FLOATS = 1 << 17  # of images staged at a time, per thread
+    WOVEN_FLOATS = 1 << 17  # of phases computed before they are woven
+    TASKS = 16              # worth having, whatever the number of threads
+    SLACK = 256             # bytes behind a panel or stage that may be touched
 
 
 cdef enum Way:
     PACKED      # patches are packed; tiles of outputs by pixels
-    DIRECT      # patches are read from the image; tiles of outputs by pixels, those beyond the right border in vain
+    DIRECT      # patches are read from the image; tiles of outputs by pixels, vectors along image rows
     ACROSS      # patches are read from the image; tiles of pixels by outputs
 
 
-cdef struct Forward:
-    # A forward product over the images first .. first + images.
+cdef struct Phase:
+    # Outputs y[uh * line + a, uw * column + b]: a convolution of stride 1.
+    int64_t lines, width    # outputs
+    int64_t rows            # window rows that have taps
+    int64_t row_taps        # of each of them
+    int64_t taps            # [rows][c / groups][columns]
+    int64_t *places         # [rows] the image row of each, for output 0
+    int64_t *offsets        # [taps] from a pixel to its taps, in the staged image
+    int64_t *sources        # [taps] of their weights
+    float *weights          # packed: [group][panel][taps][weight_width]
+
+
+cdef struct Convolution:
     Conv2d q
     const float *x
     const float *w
     const float *bias
     float *y
-    float *weights          # packed: [group][depth block][panel][depth][weight_width]
-    int64_t weight_width    # MR, or NR where outputs lie across
-    float *stage            # staged images, or NULL
+    bint rotated            # weights as the input gradient needs them
+    bint relu
+    Way way
+    Axis down, along        # the two axes
+    Stage stage
+    bint staged
+    int64_t plane           # floats of a channel, staged or not
+    float *stages           # staged images
     const float *images     # staged or x itself: image `first`
     const float *images_end  # nothing at or beyond it is read
-    int64_t plane           # floats of a channel there
-    int64_t rows, taps      # of one group's product: outputs, c / groups * kh * kw
-    int64_t depth, depths   # taps of a panel, and how many panels deep
-    int64_t panels, wide    # column panels of an image, of a task
     int64_t first
-    bint rotated            # weights as the input gradient needs them
-    Way way
-    int64_t *offsets        # from a pixel to its taps
-    int64_t width           # floats of an image row, staged or not
-    int64_t columns         # pixels of an image that are computed: DIRECT, whole rows but the last
+    int64_t rows            # outputs of a group
+    int64_t weight_width, panels    # weights of how many outputs a panel holds, panels of a group
+    int64_t uh, uw          # phases that have outputs
+    Phase *phases           # [uh][uw]
+    bint woven              # whether there is more than one
+    int64_t lines, bands, blocks    # tasks of an image and group: bands of `lines`, blocks of row panels
+    int64_t apart           # woven: floats of a phase's band
 
 
-cdef int convolve(Forward *f) except -1:
+cdef int convolve(Convolution *f) except -1:
     """y = x * w + bias for the geometry f.q; fills the rest of `f` itself."""
     cdef Conv2d *q = &f.q
-    cdef int64_t row_panels, wave, tasks, images, i, first
-    cdef double flops = <double>q.n * q.o * q.oh * q.ow * (q.c // q.groups) * q.kh * q.kw
-    cdef int team = threads_for(flops / 16 + <double>q.n * (q.c // q.groups) * q.kh * q.kw * q.oh * q.ow)
-    cdef unsigned mode = 0
-    cdef bint staged = is_staged(q)
-    f.rows, f.taps = q.o // q.groups, q.c // q.groups * q.kh * q.kw
-    f.width = staged_width(q)
+    if (q.uh > 1 and q.sh > 1) or (q.uw > 1 and q.sw > 1):
+        raise ValueError("a convolution has a stride or an upsampled image, not both along one axis")
+    f.down, f.along = vertical(q), horizontal(q)
+    f.stage = make_stage(&f.down, &f.along)
+    f.plane = stage_floats(&f.stage)
+    f.rows = q.o // q.groups
+    f.uh, f.uw = min(q.uh, q.oh), min(q.uw, q.ow)
+    f.woven = f.uh * f.uw > 1
     f.way = best_way(f)
-    f.columns = (q.oh - 1) * f.width + q.ow if f.way == DIRECT else q.oh * q.ow
-    f.depths = ceil_div(f.taps, DEPTH) if f.way == PACKED else 1
-    f.depth = ceil_div(f.taps, f.depths)
+    f.staged = not axis_as_is(&f.down) or not axis_as_is(&f.along) or (f.way == DIRECT and q.ow // f.uw < K.lanes)
     f.weight_width = K.nr if f.way == ACROSS else K.mr
-    row_panels = ceil_div(f.rows, f.weight_width)
-    f.panels = q.oh if f.way == ACROSS else ceil_div(f.columns, K.nr)
-    f.wide = max(min(WIDE, q.n * q.groups * f.panels // (4 * team)), 1)
-    f.plane = staged_height(q) * staged_width(q)
-    wave = q.n      # images staged at a time
-    if staged:
+    f.panels = ceil_div(f.rows, f.weight_width)
+    cut(f)
+    cdef int64_t phases = f.uh * f.uw, taps = q.c // q.groups * q.kh * q.kw, wave = q.n, images, tasks, i, first
+    cdef double flops = <double>q.n * q.o * q.oh * q.ow * taps / (q.uh * q.uw)
+    cdef int team = threads_for(flops / 16 + <double>q.n * q.c * f.plane)
+    cdef unsigned mode = 0
+    if f.staged:
         wave = max(min(q.n, team * max(STAGE_FLOATS // (q.c * f.plane), 1)), 1)
-    cdef Block weights = borrow(q.groups * row_panels * f.taps * f.weight_width * sizeof(float))
-    cdef Block stage = borrow(wave * q.c * f.plane * sizeof(float) + SLACK) if staged else None
-    cdef size_t step = piece(f.wide * K.nr * f.depth * sizeof(float) + SLACK)
-    cdef Block panels = borrow(step * team)
-    cdef Block offsets = borrow(f.taps * sizeof(int64_t))
-    f.offsets = <int64_t *>offsets.data
-    for i in range(f.taps):
-        f.offsets[i] = i // (q.kh * q.kw) * f.plane + i // q.kw % q.kh * q.dh * f.width + i % q.kw * q.dw
-    f.weights = <float *>weights.data
-    f.stage = <float *>stage.data if staged else NULL
+    cdef Block weights = borrow(q.groups * f.panels * taps * f.weight_width * sizeof(float))
+    cdef Block tables = borrow(phases * sizeof(Phase) + (2 * taps + phases * q.kh) * sizeof(int64_t))
+    cdef Block stage = borrow(wave * q.c * f.plane * sizeof(float) + SLACK) if f.staged else None
+    cdef size_t woven = piece(phases * f.apart * ceil_div(f.panels, f.blocks) * f.weight_width * sizeof(float))
+    cdef size_t step = woven + piece(WIDE * K.nr * DEPTH * sizeof(float) + SLACK)
+    cdef Block scratch = borrow(step * team)
+    f.phases = <Phase *>tables.data
+    tabulate(f, <int64_t *>(f.phases + phases), <float *>weights.data)
+    f.stages = <float *>stage.data if f.staged else NULL
     for first in range(ceil_div(q.n, max(wave, 1))):
         f.first = first * wave
         images = min(wave, q.n - f.first)
-        f.images = <const float *>f.stage if staged else f.x + f.first * q.c * f.plane
-        f.images_end = f.images + images * q.c * f.plane + (SLACK // <int64_t>sizeof(float) if staged else 0)
-        tasks = images * q.groups * ceil_div(f.panels, f.wide)
+        f.images = <const float *>f.stages if f.staged else f.x + f.first * q.c * f.plane
+        f.images_end = f.images + images * q.c * f.plane + (SLACK // <int64_t>sizeof(float) if f.staged else 0)
+        tasks = images * q.groups * f.bands * f.blocks
         with nogil, parallel(num_threads=team):
             mode = enter()
             if first == 0:
-                for i in prange(q.groups * f.depths * row_panels, schedule="static"):
-                    pack_weights(f, i)
-            if staged:
+                for i in prange(phases * q.groups * f.panels, schedule="static"):
+                    pack_panel(f, i)
+            if f.staged:
                 for i in prange(images * q.c, schedule="static"):
-                    K.stage_plane(q, f.x + (f.first * q.c + i) * q.h * q.w, f.stage + i * f.plane)
+                    K.stage_plane(&f.stage, f.x + (f.first * q.c + i) * q.h * q.w, f.stages + i * f.plane)
             for i in prange(tasks, schedule="static"):
-                if f.way == ACROSS:
-                    across_task(f, i)
-                elif f.way == DIRECT:
-                    direct_task(f, i, <float *>(<char *>panels.data + threadid() * step))
-                else:
-                    packed_task(f, i, <float *>(<char *>panels.data + threadid() * step))
+                band_task(f, i, <char *>scratch.data + threadid() * step, woven)
             leave(mode)
     return 0
 
 
-cdef Way best_way(const Forward *f) noexcept nogil:
-    """The way of fewest vector operations, counted per image and group; constants fitted to measurements."""
+cdef Way best_way(const Convolution *f) noexcept nogil:
+    """The way of fewest vector operations, counted per image, group and phase; constants fitted to measurements."""
     cdef const Conv2d *q = &f.q
-    cdef int64_t lanes = K.lanes, pixels = q.oh * q.ow
-    cdef int64_t packed = ceil_div(pixels, lanes) * f.taps * (f.rows + 6 + 6 * lanes // q.ow)
-    cdef int64_t direct = ceil_div((q.oh - 1) * f.width + q.ow, lanes) * f.rows * (f.taps + 8)
-    cdef int64_t across = ceil_div(f.rows, lanes) * (pixels * f.taps + q.oh * ceil_div(q.ow, K.mr) * 9 * lanes)
-    if q.sw == 1 and across <= packed and (across <= direct or q.sh != 1):
+    cdef int64_t lanes = K.lanes, width = ceil_div(q.ow, f.uw), lines = ceil_div(q.oh, f.uh), pixels = lines * width
+    cdef double taps = <double>(q.c // q.groups) * q.kh * q.kw / (q.uh * q.uw)
+    cdef int64_t vectors = ceil_div(pixels, lanes) if width == f.stage.width else lines * ceil_div(width, lanes)
+    cdef double packed = ceil_div(pixels, lanes) * taps * (f.rows + 6 + 6 * lanes // width)
+    cdef double direct = vectors * f.rows * (taps + 8)
+    cdef double across = ceil_div(f.rows, lanes) * (pixels * taps + lines * ceil_div(width, K.mr) * 9 * lanes)
+    if across <= packed and across <= direct:
         return ACROSS
-    return DIRECT if q.sh == 1 and q.sw == 1 and direct <= packed else PACKED
+    return DIRECT if direct <= packed else PACKED
 
 
-cdef void pack_weights(const Forward *f, int64_t task) noexcept nogil:
-    """One panel of weights: `task` counts (group, depth block, row panel)."""
+cdef void cut(Convolution *f) noexcept nogil:
+    """Bands of lines and blocks of row panels: numbers that depend on shapes alone, as sums over padding leave out
+    window rows that no line of a tile needs."""
     cdef const Conv2d *q = &f.q
-    cdef int64_t mr = f.weight_width, row_panels = ceil_div(f.rows, mr), r = task % row_panels
-    cdef int64_t block = task // row_panels % f.depths, group = task // row_panels // f.depths
-    cdef int64_t start = block * f.depth, depth = min(f.depth, f.taps - start), count = min(mr, f.rows - r * mr)
-    cdef int64_t window = q.kh * q.kw, per_group = row_panels * mr
-    cdef float *panel = f.weights + group * per_group * f.taps + start * per_group + r * depth * mr
-    if f.rotated:   # rows are inputs of the forward weights [c, o / groups, kh, kw], c counting this product's channels
-        K.pack_rotated(panel, mr, f.w + (group * (q.c // q.groups) * f.rows + r * mr) * window, f.rows * window, window,
-                       count, start, depth)
+    cdef int64_t lines = ceil_div(q.oh, f.uh), width = ceil_div(q.ow, f.uw), images = max(q.n * q.groups, 1)
+    f.lines = max(ceil_div(lines, ceil_div(TASKS, images)), min(lines, ceil_div(2 * K.nr, width)))
+    if f.woven:
+        f.lines = min(f.lines, max(WOVEN_FLOATS // (f.rows * width * f.uh * f.uw), 1))
+    f.bands = ceil_div(lines, f.lines)
+    f.blocks = min(f.panels, ceil_div(TASKS, images * f.bands))
+    f.apart = f.lines * width if f.woven else 0
+
+
+cdef void tabulate(Convolution *f, int64_t *table, float *weights) noexcept nogil:
+    """Fills the phases: which taps each has, where those lie in the image and in the weights."""
+    cdef const Conv2d *q = &f.q
+    cdef const Axis *y = &f.down
+    cdef const Axis *x = &f.along
+    cdef int64_t channels = q.c // q.groups, window = q.kh * q.kw, step, a, b, c, i, j
+    cdef Phase *p
+    step = f.rows * window if f.rotated else window     # of the weights, from channel to channel
+    for a in range(f.uh):
+        for b in range(f.uw):
+            p = f.phases + a * f.uw + b
+            p.lines, p.width = axis_outputs(y, a), axis_outputs(x, b)
+            p.places, p.rows, p.taps = table, 0, 0
+            for i in range(q.kh):
+                if axis_phase(y, i) == a:
+                    p.places[p.rows] = axis_place(y, i)
+                    p.rows += 1
+            p.row_taps = 0
+            for j in range(q.kw):
+                p.row_taps += channels if axis_phase(x, j) == b else 0
+            p.offsets = table + p.rows
+            p.sources = p.offsets + p.rows * p.row_taps
+            table = p.sources + p.rows * p.row_taps
+            for i in range(q.kh if p.row_taps else 0):
+                if axis_phase(y, i) != a:
+                    continue
+                for c in range(channels):
+                    for j in range(q.kw):
+                        if axis_phase(x, j) != b:
+                            continue
+                        p.offsets[p.taps] = c * f.plane + tap_offset(y, x, i, j)
+                        p.sources[p.taps] = c * step + (window - 1 - i * q.kw - j if f.rotated else i * q.kw + j)
+                        p.taps += 1
+            p.weights = weights
+            weights += q.groups * f.panels * p.taps * f.weight_width
+
+
+cdef inline int64_t panel_start(const Convolution *f, int64_t panel) noexcept nogil:
+    """The first output of a panel; panels are equally full."""
+    return panel * f.rows // f.panels
+
+
+cdef void pack_panel(const Convolution *f, int64_t task) noexcept nogil:
+    """One panel of weights: `task` counts (phase, group, panel)."""
+    cdef const Conv2d *q = &f.q
+    cdef int64_t panel = task % f.panels, group = task // f.panels % q.groups, window = q.kh * q.kw
+    cdef const Phase *p = f.phases + task // f.panels // q.groups
+    cdef int64_t channels = q.c // q.groups, row = panel_start(f, panel), step, base
+    if f.rotated:   # w is [c, o / groups, kh, kw], c and o counting this convolution's inputs and outputs
+        step, base = window, (group * channels * f.rows + row) * window
     else:
-        K.pack_columns(panel, mr, f.w + (group * f.rows + r * mr) * f.taps + start, f.taps, count, depth)
+        step, base = channels * window, (group * f.rows + row) * channels * window
+    K.pack_weights(p.weights + (group * f.panels + panel) * p.taps * f.weight_width, <int>f.weight_width, f.w + base,
+                   step, p.sources, panel_start(f, panel + 1) - row, p.taps)
 
 
-cdef void packed_task(
-    const Forward *f,
-    int64_t task,           # counts (image of the wave, group, group of column panels)
-    float *panels,          # scratch [wide][depth][NR]
+cdef struct Region:
+    # A band of a phase: some outputs of one image.
+    const Convolution *f
+    const Phase *p
+    const float *x          # staged image, at the first pixel of the band's first window
+    const float *weights    # of the group: [panel][taps][weight_width]
+    const float *bias       # of the group, or NULL
+    float *y                # its first output: of panel `panel0`
+    int64_t plane           # from output to output there
+    int64_t panel0, panel1
+    int64_t line0           # first line in the phase
+    int64_t lines, width    # pixels
+    bint flat               # whether `width` is that of all lines together
+
+
+cdef void band_task(
+    const Convolution *f,
+    int64_t task,           # counts (image of the wave, group, band, block)
+    char *scratch,          # woven phases, from `panels` on packed patches
+    size_t panels,
 ) noexcept nogil:
     cdef const Conv2d *q = &f.q
-    cdef int64_t mr = K.mr, nr = K.nr, row_panels = ceil_div(f.rows, mr), pixels = q.oh * q.ow
-    cdef int64_t bundles = ceil_div(f.panels, f.wide), bundle = task % bundles
-    cdef int64_t group = task // bundles % q.groups, image = task // bundles // q.groups
-    cdef int64_t j0 = bundle * f.wide, j1 = min(j0 + f.wide, f.panels), block, depth, start, j, r
-    cdef const float *x = f.images + (image * q.c + group * (q.c // q.groups)) * f.plane
-    cdef float *y = f.y + ((f.first + image) * q.o + group * f.rows) * pixels
-    cdef const float *w
-    for block in range(f.depths):
-        start = block * f.depth
-        depth = min(f.depth, f.taps - start)
-        w = f.weights + group * row_panels * mr * f.taps + start * row_panels * mr
-        for j in range(j0, j1):
-            K.pack_patches(panels + (j - j0) * f.depth * nr, q, x, f.images_end, start, depth, j * nr,
-                           min(nr, pixels - j * nr))
-        for r in range(row_panels):
-            for j in range(j0, j1):
-                K.gemm_tile(min(mr, f.rows - r * mr), min(nr, pixels - j * nr), depth, w + r * depth * mr,
-                            panels + (j - j0) * f.depth * nr, nr, y + r * mr * pixels + j * nr, pixels,
-                            f.bias + group * f.rows + r * mr if f.bias != NULL and block == 0 else NULL, NULL,
-                            block > 0)
+    cdef int64_t block = task % f.blocks, band = task // f.blocks % f.bands
+    cdef int64_t group = task // f.blocks // f.bands % q.groups, image = task // f.blocks // f.bands // q.groups
+    cdef int64_t i, channel, channels, line = band * f.lines
+    cdef Region t
+    cdef float *y
+    t.f, t.line0 = f, line
+    t.panel0, t.panel1 = block * f.panels // f.blocks, (block + 1) * f.panels // f.blocks
+    t.x = f.images + (image * q.c + group * (q.c // q.groups)) * f.plane + line * f.stage.width
+    t.bias = f.bias + group * f.rows if f.bias != NULL else NULL
+    channel = panel_start(f, t.panel0)
+    channels = panel_start(f, t.panel1) - channel
+    y = f.y + ((f.first + image) * q.o + group * f.rows + channel) * q.oh * q.ow + line * f.uh * q.ow
+    t.plane = f.uh * f.uw * f.apart if f.woven else q.oh * q.ow
+    for i in range(f.uh * f.uw):
+        t.p = f.phases + i
+        t.lines, t.width = min(f.lines, t.p.lines - line), t.p.width
+        if t.lines <= 0 or t.width <= 0:
+            continue
+        t.y = <float *>scratch + i * f.apart if f.woven else y
+        t.weights = t.p.weights + group * f.panels * t.p.taps * f.weight_width
+        t.flat = t.width == f.stage.width
+        if t.flat:
+            t.width *= t.lines
+            t.lines = 1
+        if f.way == ACROSS:
+            across_region(&t)
+        elif f.way == DIRECT:
+            direct_region(&t)
+        else:
+            packed_region(&t, <float *>(scratch + panels))
+    for i in range(channels if f.woven else 0):
+        K.weave_plane(min(f.lines * f.uh, q.oh - line * f.uh), q.ow, f.uh, f.uw, <float *>scratch + i * t.plane,
+                      f.apart, y + i * q.oh * q.ow)
 
 
-cdef void direct_task(
-    const Forward *f,
-    int64_t task,           # counts (image of the wave, group, group of column panels)
-    float *panel,           # scratch [taps][NR]
-) noexcept nogil:
-    """As packed_task, with patches read from the image; packed only where vectors would overrun the memory."""
-    cdef const Conv2d *q = &f.q
-    cdef int64_t mr = K.mr, nr = K.nr, pixels = q.oh * q.ow
-    cdef int64_t bundles = ceil_div(f.panels, f.wide), bundle = task % bundles
-    cdef int64_t group = task // bundles % q.groups, image = task // bundles // q.groups
-    cdef int64_t j0 = bundle * f.wide, j1 = min(j0 + f.wide, f.panels), j, r, rows, cols, start, pixel
-    cdef const float *x = f.images + (image * q.c + group * (q.c // q.groups)) * f.plane
-    cdef const float *last = f.images_end - f.offsets[f.taps - 1] - nr      # the last pixel whose vectors fit
-    cdef float *y = f.y + ((f.first + image) * q.o + group * f.rows) * pixels
-    cdef const float *w
-    cdef const float *bias
-    for r in range(ceil_div(f.rows, mr)):
-        w = f.weights + (group * ceil_div(f.rows, mr) + r) * mr * f.taps
-        bias = f.bias + group * f.rows + r * mr if f.bias != NULL else NULL
-        rows = min(mr, f.rows - r * mr)
-        for j in range(j0, j1):
-            start, cols = j * nr, min(nr, f.columns - j * nr)
-            if x + start <= last:
-                K.direct_tile(rows, cols, f.taps, w, x + start, f.offsets, y + r * mr * pixels, pixels, bias,
-                              start // f.width, start % f.width, f.width, q.ow)
-                continue
-            pixel = start // f.width * q.ow + min(start % f.width, q.ow)
-            start += cols
-            cols = start // f.width * q.ow + min(start % f.width, q.ow) - pixel
-            if cols > 0:
-                K.pack_patches(panel, q, x, f.images_end, 0, f.taps, pixel, cols)
-                K.gemm_tile(rows, cols, f.taps, w, panel, nr, y + r * mr * pixels + pixel, pixels, bias, NULL, False)
+cdef void window_rows(const Region *t, int64_t first, int64_t last, int64_t *start, int64_t *taps) noexcept nogil:
+    """The taps that lines first .. last of the region need: window rows outside of the image are left out."""
+    cdef const Phase *p = t.p
+    cdef int64_t i = 0, j = p.rows, stride = t.f.q.sh, h = t.f.q.h
+    if t.flat:
+        first, last = 0, t.f.lines - 1
+    while i < j and p.places[i] + (t.line0 + last) * stride < 0:
+        i += 1
+    while j > i and p.places[j - 1] + (t.line0 + first) * stride >= h:
+        j -= 1
+    start[0], taps[0] = i * p.row_taps, (j - i) * p.row_taps
 
 
-cdef void across_task(
-    const Forward *f,
-    int64_t task,           # counts (image of the wave, group, group of output rows)
-) noexcept nogil:
-    """Output rows in equal tiles of at most MR pixels, all outputs of each."""
-    cdef const Conv2d *q = &f.q
-    cdef int64_t nr = K.nr, pixels = q.oh * q.ow, bundles = ceil_div(f.panels, f.wide), bundle = task % bundles
-    cdef int64_t group = task // bundles % q.groups, image = task // bundles // q.groups
-    cdef int64_t tiles = ceil_div(q.ow, K.mr), i, start, stop, r, row
-    cdef const float *x = f.images + (image * q.c + group * (q.c // q.groups)) * f.plane
-    cdef float *y = f.y + ((f.first + image) * q.o + group * f.rows) * pixels
-    cdef const float *w
-    for r in range(ceil_div(f.rows, nr)):
-        w = f.weights + (group * ceil_div(f.rows, nr) + r) * nr * f.taps
-        for row in range(bundle * f.wide, min((bundle + 1) * f.wide, q.oh)):
+cdef void direct_region(const Region *t) noexcept nogil:
+    """Vectors along image rows; the last of a row overlaps the one before it."""
+    cdef const Convolution *f = t.f
+    cdef int64_t lanes = K.lanes, mr = K.mr, vectors = ceil_div(t.width, lanes), some = K.nr // lanes
+    cdef int64_t last = t.lines * vectors, n, i, v, r, line = 0, column, start = 0, taps = 0
+    cdef int64_t row0 = panel_start(f, t.panel0), row
+    cdef int64_t at[4]
+    cdef int64_t to[4]
+    for i in range(ceil_div(last, some)):
+        n = min(some, last - i * some)
+        for v in range(n):
+            line = (i * some + v) // vectors
+            column = max(min((i * some + v) % vectors * lanes, t.width - lanes), 0)
+            at[v], to[v] = line * f.stage.width + column, line * t.width + column
+        window_rows(t, i * some // vectors, line, &start, &taps)
+        for r in range(t.panel0, t.panel1):
+            row = panel_start(f, r)
+            K.direct_tile(panel_start(f, r + 1) - row, n, taps, t.weights + (r * t.p.taps + start) * mr, t.x,
+                          t.p.offsets + start, at, to, min(lanes, t.width), t.y + (row - row0) * t.plane, t.plane,
+                          t.bias + row if t.bias != NULL else NULL, f.relu)
+
+
+cdef void across_region(const Region *t) noexcept nogil:
+    """Lines in equal tiles of at most MR pixels, all outputs of each."""
+    cdef const Convolution *f = t.f
+    cdef int64_t nr = K.nr, tiles = ceil_div(t.width, K.mr), line, i, r, first, start = 0, taps = 0
+    cdef int64_t row0 = panel_start(f, t.panel0), row
+    for r in range(t.panel0, t.panel1):
+        row = panel_start(f, r)
+        for line in range(t.lines):
+            window_rows(t, line, line, &start, &taps)
             for i in range(tiles):
-                start, stop = i * q.ow // tiles, (i + 1) * q.ow // tiles
-                K.across_tile(stop - start, min(nr, f.rows - r * nr), f.taps, x + row * q.sh * f.width + start,
-                              f.offsets, w, y + r * nr * pixels + row * q.ow + start, pixels,
-                              f.bias + group * f.rows + r * nr if f.bias != NULL else NULL)
+                first = i * t.width // tiles
+                K.across_tile((i + 1) * t.width // tiles - first, panel_start(f, r + 1) - row, taps,
+                              t.x + line * f.stage.width + first, t.p.offsets + start,
+                              t.weights + (r * t.p.taps + start) * nr,
+                              t.y + (row - row0) * t.plane + line * t.width + first, t.plane,
+                              t.bias + row if t.bias != NULL else NULL, f.relu)
 
 
-def conv2d(x, w, b, geom):
+cdef void packed_region(
+    const Region *t,
+    float *panels,          # scratch [WIDE][DEPTH][NR]
+) noexcept nogil:
+    """Panels of patches, a few at a time, and all outputs of them."""
+    cdef const Convolution *f = t.f
+    cdef int64_t mr = K.mr, nr = K.nr, pixels = t.lines * t.width, count = ceil_div(pixels, nr), bundle, j0, j1, j, r
+    cdef int64_t start = 0, taps = 0, depths, i, k0, depth, row, row0 = panel_start(f, t.panel0)
+    cdef float *y
+    window_rows(t, 0, t.lines - 1, &start, &taps)
+    depths = max(ceil_div(taps, DEPTH), 1)
+    for bundle in range(ceil_div(count, WIDE)):
+        j0, j1 = bundle * WIDE, min((bundle + 1) * WIDE, count)
+        for i in range(depths):
+            k0 = start + i * taps // depths
+            depth = start + (i + 1) * taps // depths - k0
+            for j in range(j0, j1):
+                K.pack_patches(panels + (j - j0) * DEPTH * nr, t.x, f.images_end, f.stage.width, t.p.offsets + k0,
+                               t.width, depth, j * nr, min(nr, pixels - j * nr))
+            for r in range(t.panel0, t.panel1):
+                row = panel_start(f, r)
+                y = t.y + (row - row0) * t.plane
+                for j in range(j0, j1):
+                    K.gemm_tile(panel_start(f, r + 1) - row, min(nr, pixels - j * nr), depth,
+                                t.weights + (r * t.p.taps + k0) * mr, panels + (j - j0) * DEPTH * nr, nr, y + j * nr,
+                                t.plane, t.bias + row if t.bias != NULL and i == 0 else NULL, NULL, i > 0)
+    if f.relu:
+        for r in range(panel_start(f, t.panel1) - row0):
+            K.map_relu(pixels, t.y + r * t.plane, t.y + r * t.plane)
+
+
+def conv2d(x, w, b, geom, relu=False):
     """Cross-correlation of x[n, c, h, w] with w[o, c / groups, kh, kw] plus b[o] or None -> [n, o, oh, ow].
 
-    float32 and C-contiguous, else NotImplemented; ValueError when the arrays do not have the geometry's sizes.
+    With `relu`, what is below 0 becomes 0. float32 and C-contiguous, else NotImplemented; ValueError when the arrays do
+    not have the geometry's sizes.
     """
-    cdef Forward f
+    cdef Convolution f
     if not is_f32(x) or not is_f32(w) or not (b is None or is_f32(b)):
         return NotImplemented
     read_conv2d(geom, &f.q)
@@ -244,7 +376,7 @@ def conv2d(x, w, b, geom):
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
         raise ValueError(f"b has shape {b.shape}, the geometry says {(f.q.o,)}")
     y = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
-    f.x, f.w, f.y, f.bias, f.rotated = f32(x), f32(w), f32(y), NULL if b is None else f32(b), False
+    f.x, f.w, f.y, f.bias, f.rotated, f.relu = f32(x), f32(w), f32(y), NULL if b is None else f32(b), False, relu
     convolve(&f)
     return y
 
@@ -254,14 +386,14 @@ def conv2d_dx(g, w, geom):
 
     `geom` is the forward geometry. float32 and C-contiguous, else NotImplemented; ValueError when sizes do not agree.
     """
-    cdef Forward f      # of the transposed convolution: its input is g, its output dx
+    cdef Convolution f      # the transposed one: its input is g, its output dx
     if not is_f32(g) or not is_f32(w):
         return NotImplemented
     read_conv2d(geom.transposed, &f.q)
     expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.c, f.q.o // f.q.groups, f.q.kh, f.q.kw)
     dx = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
-    f.x, f.w, f.y, f.bias, f.rotated = f32(g), f32(w), f32(dx), NULL, True
+    f.x, f.w, f.y, f.bias, f.rotated, f.relu = f32(g), f32(w), f32(dx), NULL, True, False
     convolve(&f)
     return dx
 

@@ -3,9 +3,12 @@
 The batch is cut into parts, each summed in order by one thread, and the parts are added in order; how many there are
 depends on shapes alone, and so do the bits. Within a part, three ways:
 
-PACKED  dw[o, tap] = g[o, pixel] * patch[pixel, tap], both packed into panels of the register tile
+PACKED  dw[o, tap] = g[o, pixel] * patch[pixel, tap], both packed into panels of the register tile; windows of one tap
+        take planes as they are, transposed
 WINDOW  taps down and outputs across, g transposed into a panel, taps read from the image (3x3 and 5x5)
 DOTS    dot products along image rows, neither side packed: few input channels
+
+Windows of one tap and DOTS read images staged for stride 1 (stage.pxd), the others only padded ones.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -15,11 +18,12 @@ from libc.string cimport memset
 cimport numpy as cnp
 from numpy cimport PyArray_DIM, PyArray_NDIM
 
-from engine_ext._isa cimport Conv2d, K, staged_height, staged_width
+from engine_ext._isa cimport Conv2d, K, Stage, staged_height, staged_width
 from engine_ext.arrays cimport f32, is_f32
 from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
 from engine_ext.memory cimport Block, borrow, empty_f32, piece
 from engine_ext.parallel cimport enter, leave, threads_for
+from engine_ext.stage cimport Axis, axis_as_is, horizontal, make_stage, stage_floats, tap_offset, vertical
 
 cnp.import_array()
 
@@ -45,8 +49,13 @@ cdef struct Weights:
     float *dw
     float *sums             # [part][group], then [o][taps] or, for WINDOW, [panel][taps][NR]
     Way way
+    bint flat               # PACKED, windows of one tap: planes of g and x lie alike
+    Axis down, along
+    Stage stage
     bint staged
     int64_t plane, width    # floats of a channel and of an image row, staged or not
+    int64_t *offsets        # DOTS: [taps] from a pixel to its taps
+    int64_t oh, ow          # output lines and pixels of one; flat: each pixel a line
     int64_t rows, taps      # of one group: outputs, c / groups * kh * kw
     int64_t parts           # partial sums over the batch
     int64_t step            # floats of one part
@@ -59,10 +68,11 @@ cdef Way best_way(const Weights *t) noexcept nogil:
     """The way of fewest vector operations, counted per pixel and group; constants fitted to benchmarks."""
     cdef const Conv2d *q = &t.q
     cdef double lanes = K.lanes, channels = q.c // q.groups
-    cdef double packed = t.rows * (ceil_div(t.taps, K.lanes) + 0.5) + 1.5 * channels * q.kh
-    cdef double window = t.taps * ceil_div(t.rows, K.lanes) + 0.4 * ceil_div(t.rows, K.lanes) * lanes
-    cdef double dots = t.rows * (t.taps + 1) * 1.15 * ceil_div(q.ow, K.lanes) / q.ow
-    if q.sw == 1 and q.ow >= K.lanes and channels <= 4 and dots < packed and dots < window:
+    # in multiply-adds of a pixel, per lane
+    cdef double packed = lanes * (t.rows * (ceil_div(t.taps, K.lanes) + 0.5) + 1.5 * channels * q.kh)
+    cdef double window = lanes * (t.taps * ceil_div(t.rows, K.lanes) + 0.4 * ceil_div(t.rows, K.lanes) * lanes)
+    cdef double dots = t.rows * (t.taps + 1) * 1.1 * ceil_div(q.ow, K.lanes) * K.lanes / q.ow + 0.5 * channels * q.kh
+    if q.ow >= K.lanes and channels <= 4 and dots < packed and dots < window:
         return DOTS
     if q.kh == q.kw and q.kh in (3, 5) and q.dw == 1 and window < packed:
         return WINDOW
@@ -74,12 +84,20 @@ cdef void plan(Weights *t) noexcept nogil:
     cdef Conv2d *q = &t.q
     cdef int64_t channels = q.c // q.groups, panels, size, wanted
     t.rows, t.taps = q.o // q.groups, channels * q.kh * q.kw
-    t.width = staged_width(q)
-    t.plane = staged_height(q) * t.width
     t.way = best_way(t)
-    t.staged = q.pt != 0 or q.pb != 0 or q.pl != 0 or q.pr != 0
-    t.lines = max(min(PIXELS // q.ow, q.oh), 1)
-    size = t.lines * q.ow
+    t.flat = t.way == PACKED and q.kh == q.kw == 1
+    t.oh = q.oh * q.ow if t.flat else q.oh
+    t.ow = 1 if t.flat else q.ow
+    if t.flat or t.way == DOTS:
+        t.down, t.along = vertical(q), horizontal(q)
+        t.stage = make_stage(&t.down, &t.along)
+        t.staged = not axis_as_is(&t.down) or not axis_as_is(&t.along)
+    else:
+        t.stage = Stage(q.h, q.w, q.pt, q.pl, 1, 1, 1, 1, staged_height(q), staged_width(q))
+        t.staged = q.pt != 0 or q.pb != 0 or q.pl != 0 or q.pr != 0
+    t.width, t.plane = t.stage.width, stage_floats(&t.stage)
+    t.lines = max(min(PIXELS // t.ow, t.oh), 1)
+    size = t.lines * t.ow
     if t.way == PACKED:
         t.step = q.o * t.taps
         t.panel_bytes = piece(ceil_div(t.rows, K.mr) * K.mr * size * sizeof(float))
@@ -118,9 +136,13 @@ cdef int weight_gradient(Weights *t) except -1:
     cdef int64_t panels = ceil_div(t.rows, K.nr), i
     cdef unsigned mode = 0
     cdef bint direct = t.parts == 1 and t.way != WINDOW
+    cdef Block offsets = borrow(t.taps * sizeof(int64_t))
     cdef Block scratch = borrow(t.scratch_bytes * team)
     cdef Block sums = None if direct else borrow(t.parts * t.step * sizeof(float))
     t.sums = t.dw if direct else <float *>sums.data
+    t.offsets = <int64_t *>offsets.data
+    for i in range(t.taps if t.way == DOTS else 0):
+        t.offsets[i] = i // (q.kh * q.kw) * t.plane + tap_offset(&t.down, &t.along, i // q.kw % q.kh, i % q.kw)
     with nogil, parallel(num_threads=team):
         mode = enter()
         for i in prange(t.parts * q.groups * t.bundles, schedule="static"):
@@ -162,9 +184,9 @@ cdef void sum_part(
         g = t.g + (image * q.o + group * t.rows) * pixels
         if t.staged:
             for c in range(channels):
-                K.stage_plane(q, x + c * q.h * q.w, stage + c * t.plane)
+                K.stage_plane(&t.stage, x + c * q.h * q.w, stage + c * t.plane)
             x = stage
-        for line in range(ceil_div(q.oh, t.lines)):
+        for line in range(ceil_div(t.oh, t.lines)):
             if t.way == PACKED:
                 packed_lines(t, part, group, bundle, line * t.lines, x, end, g, image > first or line > 0, panel,
                              windows)
@@ -186,13 +208,16 @@ cdef void packed_lines(
     float *windows,                     # scratch [pixels][NR]
 ) noexcept nogil:
     cdef const Conv2d *q = &t.q
-    cdef int64_t mr = K.mr, nr = K.nr, pixels = q.oh * q.ow, start = line * q.ow, r, j
-    cdef int64_t n = min(t.lines, q.oh - line) * q.ow, row_panels = ceil_div(t.rows, mr)
+    cdef int64_t mr = K.mr, nr = K.nr, pixels = q.oh * q.ow, start = line * t.ow, r, j
+    cdef int64_t n = min(t.lines, t.oh - line) * t.ow, row_panels = ceil_div(t.rows, mr)
     cdef float *sums = t.sums + part * t.step + group * t.rows * t.taps
     for r in range(row_panels):
         K.pack_columns(panels + r * mr * n, K.mr, g + r * mr * pixels + start, pixels, min(mr, t.rows - r * mr), n)
     for j in range(bundle * t.wide, min((bundle + 1) * t.wide, ceil_div(t.taps, nr))):
-        K.pack_windows(windows, q, x, end, j * nr, min(nr, t.taps - j * nr), start, n)
+        if t.flat:
+            K.pack_columns(windows, K.nr, x + j * nr * t.plane + start, t.plane, min(nr, t.taps - j * nr), n)
+        else:
+            K.pack_windows(windows, q, x, end, j * nr, min(nr, t.taps - j * nr), start, n)
         for r in range(row_panels):
             K.gemm_tile(min(mr, t.rows - r * mr), min(nr, t.taps - j * nr), n, panels + r * mr * n, windows, nr,
                         sums + r * mr * t.taps + j * nr, t.taps, NULL, NULL, accumulate)
@@ -224,12 +249,9 @@ cdef void dots_lines(
     float *sums,                        # IN, OUT [outputs][taps][LANES]
 ) noexcept nogil:
     cdef const Conv2d *q = &t.q
-    cdef int64_t lines = min(t.lines, q.oh - line), o0 = bundle * t.wide, c, i
-    for c in range(q.c // q.groups):
-        for i in range(q.kh):
-            K.row_dots(q, min(t.wide, t.rows - o0), lines, g + (o0 * q.oh + line) * q.ow,
-                       x + c * t.plane + (line * q.sh + i * q.dh) * t.width, q.sh * t.width,
-                       sums + (c * q.kh + i) * q.kw * K.lanes, t.taps * K.lanes)
+    cdef int64_t o0 = bundle * t.wide
+    K.row_dots(min(t.wide, t.rows - o0), min(t.lines, q.oh - line), q.ow, g + (o0 * q.oh + line) * q.ow, q.oh * q.ow,
+               x + line * t.width, t.width, t.offsets, t.taps, sums)
 
 
 def conv2d_dw(g, x, geom):

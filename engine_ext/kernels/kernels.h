@@ -56,6 +56,12 @@ typedef struct Tiles {
     int64_t row, rows, col, cols;
 } Tiles;
 
+/* How a channel h x w is laid out in zeros, with `top` and `left` (negative: cropped) before it: the staged rows
+ * a, a + sh, ... and columns b, b + sw, ... in planes [rows_apart][columns_apart][height][width]. */
+typedef struct Stage {
+    int64_t h, w, top, left, sh, sw, rows_apart, columns_apart, height, width;
+} Stage;
+
 /* Height and width of an image with its padding, and with zeros between the rows and columns of an upsampled one. */
 static inline int64_t staged_height(const Conv2d *q) { return (q->h - 1) * q->uh + 1 + q->pt + q->pb; }
 static inline int64_t staged_width(const Conv2d *q) { return (q->w - 1) * q->uw + 1 + q->pl + q->pr; }

@@ -55,34 +55,76 @@ static void pack_columns(float *panel, int width, const float *src, int64_t ld, 
     else copy_columns(panel, MR, src, ld, count, k);
 }
 
-/* Weights as the input gradient needs them: column j of the panel is input channel j, row (o, t) the tap taps - 1 - t
- * of output o. `w` points at the first of these channels, outputs ldo apart. */
-static void pack_rotated(float *panel, int width, const float *w, int64_t ldo, int64_t taps, int64_t count, int64_t k0,
+/* Weights into a panel: row p of it are those at places[p], `step` floats from output to output. */
+static void pack_weights(float *panel, int width, const float *w, int64_t step, const int64_t *places, int64_t count,
                          int64_t k)
 {
-    for (int64_t p = 0; p < k; p++) {
-        int64_t o = (k0 + p) / taps, t = (k0 + p) % taps;
-        const float *s = w + o * ldo + (taps - 1 - t);
-        for (int64_t j = 0; j < count; j++) panel[p * width + j] = s[j * taps];
+    for (int64_t p = 0; p < k; p++, panel += width) {
+        const float *s = w + places[p];
+        for (int64_t j = 0; j < count; j++) panel[j] = s[j * step];
     }
 }
 
-/* One channel of an image into its place in a larger plane of zeros: padding (negative: cropping) around it, and
- * uh - 1, uw - 1 zeros between its rows and columns. */
-static void stage_plane(const Conv2d *q, const float *x, float *plane)
+INLINE void clear_run(float *d, int64_t n)
 {
-    int64_t height = staged_height(q), width = staged_width(q);
-    memset(plane, 0, (size_t)(height * width) * sizeof *plane);
-    for (int64_t i = 0; i < q->h; i++) {
-        int64_t y = q->pt + i * q->uh;
-        if (y < 0 || y >= height) continue;
-        float *row = plane + y * width;
-        int64_t first = q->pl >= 0 ? 0 : (-q->pl + q->uw - 1) / q->uw;
-        int64_t stop = width - q->pl <= 0 ? 0 : (width - q->pl + q->uw - 1) / q->uw;
-        if (stop > q->w) stop = q->w;
-        if (stop <= first) continue;
-        if (q->uw == 1) memcpy(row + q->pl + first, x + i * q->w + first, (size_t)(stop - first) * sizeof *x);
-        else for (int64_t j = first; j < stop; j++) row[q->pl + j * q->uw] = x[i * q->w + j];
+    for (; n > 0; n -= LANES, d += LANES) store_part(d, (vec){0}, n);
+}
+
+/* n floats of every second one from s on, of which `there` floats may be read. */
+INLINE void copy_seconds(float *d, const float *s, int64_t n, int64_t there)
+{
+    for (int64_t i = 0; i < n; i += LANES)
+        store_part(d + i, evens(load_first(s + 2 * i, there - 2 * i),
+                                load_first(s + 2 * i + LANES, there - 2 * i > LANES ? there - 2 * i - LANES : 0)), n - i);
+}
+
+/* One channel of an image into its place in a larger plane of zeros, padding (negative: cropping) before and behind;
+ * every sh-th row and sw-th column in a plane of its own. */
+static void stage_plane(const Stage *q, const float *x, float *plane)
+{
+    const int64_t h = q->h, w = q->w, sh = q->sh, sw = q->sw, width = q->width, last = q->height;
+    for (int64_t a = 0; a < q->rows_apart; a++)
+        for (int64_t b = 0; b < q->columns_apart; b++) {
+            const int64_t skip = q->left - b, first = skip > 0 ? (skip + sw - 1) / sw : 0;
+            int64_t stop = w + skip > 0 ? (w + skip + sw - 1) / sw : 0, y = a - q->top;
+            if (stop > width) stop = width;
+            const int64_t n = stop - first, from = first * sw - skip;
+            for (int64_t i = 0; i < last; i++, y += sh, plane += width) {
+                if (y < 0 || y >= h || n <= 0) {
+                    clear_run(plane, width);
+                    continue;
+                }
+                const float *s = x + y * w + from;
+                clear_run(plane, first);
+                if (sw == 1) copy_run(plane + first, s, n);
+                else if (sw == 2) copy_seconds(plane + first, s, n, w - from);
+                else for (int64_t j = 0; j < n; j++) plane[first + j] = s[j * sw];
+                clear_run(plane + stop, width - stop);
+            }
+        }
+}
+
+/* The way back: every sh-th row and sw-th column of y, from planes `apart` floats apart, a row of which is as long as
+ * the columns it gives. */
+static void weave_plane(int64_t rows, int64_t columns, int64_t sh, int64_t sw, const float *planes, int64_t apart, float *y)
+{
+    for (int64_t i = 0; i < rows; i++, y += columns) {
+        const float *first = planes + i % sh * sw * apart;
+        if (sw == 1) copy_run(y, first + i / sh * columns, columns);
+        else if (sw == 2) {
+            const int64_t n = columns / 2;
+            const float *even = first + i / sh * (columns - n), *odd = first + apart + i / sh * n;
+            for (int64_t j = 0; j < n; j += LANES) {
+                vec a = load_first(even + j, n - j), b = load_first(odd + j, n - j);
+                store_part(y + 2 * j, weave_low(a, b), 2 * (n - j));
+                if (2 * (n - j) > LANES) store_part(y + 2 * j + LANES, weave_high(a, b), 2 * (n - j) - LANES);
+            }
+            if (columns % 2) y[columns - 1] = even[n];
+        } else
+            for (int64_t j = 0; j < columns; j++) {
+                const int64_t part = j % sw, width = (columns - part + sw - 1) / sw;
+                y[j] = first[part * apart + i / sh * width + j / sw];
+            }
     }
 }
 
@@ -93,34 +135,32 @@ INLINE void copy_vectors(const int copies, float *panel, const float *tap, const
     for (int r = 0; r < copies; r++) store(panel + at[r], load(tap + base[r]));
 }
 
-/* Patches for the forward product: rows k0 .. k0 + k are taps (c, i, j), columns are `count` pixels from `pixel` on. A
- * panel's pixels lie in a few output rows; within one, and at horizontal stride 1, they are a run of the image. Runs are
- * copied by whole vectors, each overwriting what the one before it has too much. */
+/* Patches of `count` pixels from `pixel` on, rows k taps. A panel's pixels lie in a few output rows; within one they
+ * are a run of the image. Runs are copied by whole vectors, each overwriting what the one before it has too much. */
 static void pack_patches(
     float *panel,           /* OUT [k][NR], and LANES floats behind it may be overwritten */
-    const Conv2d *q,
-    const float *image,     /* IN [c][height][width], staged or without padding */
+    const float *image,     /* IN, rows of `width` floats */
     const float *end,       /* nothing at or beyond it may be read */
-    int64_t k0, int64_t k, int64_t pixel, int64_t count)
+    int64_t width,
+    const int64_t *offsets, /* IN [k], from a pixel to its taps */
+    int64_t ow, int64_t k, int64_t pixel, int64_t count)
 {
-    int64_t height = staged_height(q), width = staged_width(q), copies = 0;
-    int64_t at[2 * NR], length[2 * NR], base[2 * NR];
-    int64_t y = pixel / q->ow, x = pixel % q->ow;
+    int64_t copies = 0, at[2 * NR], length[2 * NR], base[2 * NR];
+    int64_t y = pixel / ow, x = pixel % ow;
     for (int64_t done = 0; done < count; copies++) {
-        int64_t n = q->ow - x < count - done ? q->ow - x : count - done;
+        int64_t n = ow - x < count - done ? ow - x : count - done;
         if (n > LANES) n = LANES;
         at[copies] = done;
-        base[copies] = y * q->sh * width + x * q->sw;
+        base[copies] = y * width + x;
         length[copies] = n;
         done += n;
         x += n;
-        if (x == q->ow) x = 0, y++;
+        if (x == ow) x = 0, y++;
     }
     const float *last = end - base[copies - 1] - LANES;     /* a tap up to here may be read by whole vectors */
-    int64_t j = k0 % q->kw, i = k0 / q->kw % q->kh, c = k0 / (q->kw * q->kh);
     for (int64_t p = 0; p < k; p++, panel += NR) {
-        const float *tap = image + (c * height + i * q->dh) * width + j * q->dw;
-        if (q->sw == 1 && tap <= last)
+        const float *tap = image + offsets[p];
+        if (tap <= last)
             switch (copies) {
             case 1: copy_vectors(1, panel, tap, at, base); break;
             case 2: copy_vectors(2, panel, tap, at, base); break;
@@ -131,11 +171,7 @@ static void pack_patches(
             }
         else
             for (int64_t r = 0; r < copies; r++)
-                for (int64_t t = 0; t < length[r]; t++) panel[at[r] + t] = tap[base[r] + t * q->sw];
-        if (++j == q->kw) {
-            j = 0;
-            if (++i == q->kh) i = 0, c++;
-        }
+                for (int64_t t = 0; t < length[r]; t++) panel[at[r] + t] = tap[base[r] + t];
     }
 }
 

@@ -22,17 +22,21 @@ INLINE void window_block(
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) acc[t][v] = load(sums + t * NR + v * LANES);
     for (int64_t y = 0; y < rows; y++) {
-        const float *pixel = x + y * q->sh * width;
-        for (int64_t n = 0; n < q->ow; n++, pixel += q->sw, g += NR) {
+        const float *line[5];
+#pragma GCC unroll 5
+        for (int i = 0; i < down; i++) line[i] = x + (y * q->sh + i * q->dh) * width;
+        for (int64_t n = 0; n < q->ow; n++, g += NR) {
             vec across[NV];
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) across[v] = load(g + v * LANES);
 #pragma GCC unroll 25
             for (int t = 0; t < down * kw; t++) {
-                vec tap = splat(pixel[t / kw * q->dh * width + t % kw]);
+                vec tap = splat(line[t / kw][t % kw]);
 #pragma GCC unroll 4
                 for (int v = 0; v < vectors; v++) acc[t][v] += tap * across[v];
             }
+#pragma GCC unroll 5
+            for (int i = 0; i < down; i++) line[i] += q->sw;
         }
     }
 #pragma GCC unroll 25
@@ -71,35 +75,39 @@ INLINE ivec lanes_from(int64_t first)
     return number >= (ivec){0} + (int32_t)first;
 }
 
-/* Pixels across: sums[r, j, :] += g[r, pixel] * x[pixel + j], lane by lane, for `taps` taps of one window row and image
- * rows of at least LANES pixels. The last vector of a row overlaps the one before it; what both have is masked. */
+/* Pixels across: sums[r, j, :] += g[r, pixel] * x[pixel + offsets[j]], lane by lane, for image rows of at least LANES
+ * pixels. The last vector of a row overlaps the one before it; what both have is masked. */
 INLINE void dots_block(
-    const int rows, const int taps, const Conv2d *q,
-    int64_t lines,
-    const float *g,         /* IN [rows][oh * ow], `lines` * ow of them */
-    const float *x,         /* IN, at the first pixel and tap; image rows are `line` apart */
-    int64_t line,
+    const int rows, const int taps,
+    int64_t lines, int64_t ow,
+    const float *g,         /* IN [rows][plane], `lines` * ow of them */
+    int64_t plane,
+    const float *x,         /* IN, at the first pixel; image rows are `width` apart */
+    int64_t width,
+    const int64_t *offsets, /* IN [taps] */
     float *sums,            /* IN, OUT [rows][lds], taps * LANES of them */
     int64_t lds)
 {
     vec acc[8][5];
-    const int64_t pixels = q->oh * q->ow, step = q->dw;
-    const ivec fresh = lanes_from((LANES - q->ow % LANES) % LANES);
+    const float *tap[5];
+    const ivec fresh = lanes_from((LANES - ow % LANES) % LANES);
+#pragma GCC unroll 5
+    for (int j = 0; j < taps; j++) tap[j] = x + offsets[j];
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 5
         for (int j = 0; j < taps; j++) acc[r][j] = load(sums + r * lds + j * LANES);
-    for (int64_t y = 0; y < lines; y++, g += q->ow, x += line)
-        for (int64_t p = 0; p < q->ow; p += LANES) {
-            const int last = p + LANES > q->ow;
-            const int64_t at = last ? q->ow - LANES : p;
+    for (int64_t y = 0, row = 0; y < lines; y++, g += ow, row += width)
+        for (int64_t p = 0; p < ow; p += LANES) {
+            const int last = p + LANES > ow;
+            const int64_t at = last ? ow - LANES : p;
             const ivec mask = last ? fresh : ~(ivec){0};    /* one loop: a second for whole vectors measured slower */
             vec across[5];
 #pragma GCC unroll 5
-            for (int j = 0; j < taps; j++) across[j] = load(x + at + j * step);
+            for (int j = 0; j < taps; j++) across[j] = load(tap[j] + row + at);
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
-                vec down = (vec)((ivec)load(g + r * pixels + at) & mask);
+                vec down = (vec)((ivec)load(g + r * plane + at) & mask);
 #pragma GCC unroll 5
                 for (int j = 0; j < taps; j++) acc[r][j] += down * across[j];
             }
@@ -110,26 +118,30 @@ INLINE void dots_block(
         for (int j = 0; j < taps; j++) store(sums + r * lds + j * LANES, acc[r][j]);
 }
 
-/* All outputs and the kw taps of one window row. */
-static void row_dots(const Conv2d *q, int64_t rows, int64_t lines, const float *g, const float *x, int64_t line, float *sums,
-                     int64_t lds)
-{
-    for (int64_t j = 0, taps; j < q->kw; j += taps, x += taps * q->dw, sums += taps * LANES) {
-        taps = q->kw - j >= 5 && q->kw % 3 ? 5 : q->kw - j >= 3 ? 3 : 1;
-        for (int64_t r = 0, block; r < rows; r += block) {
-            const float *from = g + r * q->oh * q->ow;
-#define DOTS_CASE(rows, taps) \
-    case rows: dots_block(rows, taps, q, lines, from, x, line, sums + r * lds, lds); break;
+/* Outputs, and how many taps, of a block: its accumulators fit the registers. */
 #if MANY_REGISTERS
-            int64_t most = taps == 5 ? 4 : 8;
+#define DOT_ROWS(taps) ((taps) == 5 ? 4 : 8)
 #else
-            int64_t most = taps == 5 ? 2 : taps == 3 ? 4 : 8;
+#define DOT_ROWS(taps) ((taps) == 5 ? 2 : (taps) == 3 ? 4 : 8)
 #endif
-            int64_t blocks = (rows - r + most - 1) / most;
-            block = (rows - r + blocks - 1) / blocks;
-            if (taps == 5)
+
+/* 1..rows outputs and all taps; blocks of outputs outside, so that their gradients stay in the first cache. */
+static void row_dots(int64_t rows, int64_t lines, int64_t ow, const float *g, int64_t plane, const float *x, int64_t width,
+                     const int64_t *offsets, int64_t taps, float *sums)
+{
+    const int64_t some = taps % 5 == 0 && taps % 3 ? 5 : 3, most = DOT_ROWS(some), blocks = (rows + most - 1) / most;
+    for (int64_t b = 0; b < blocks; b++) {
+        const int64_t r = b * rows / blocks, block = (b + 1) * rows / blocks - r;
+        for (int64_t j = 0, n; j < taps; j += n) {
+            n = taps - j >= some ? some : 1;
+#define DOTS_CASE(rows, some) \
+    case rows: \
+        dots_block(rows, some, lines, ow, g + r * plane, plane, x, width, offsets + j, sums + (r * taps + j) * LANES, \
+                   taps * LANES); \
+        break;
+            if (n == 5)
                 switch (block) { DOTS_CASE(1, 5) DOTS_CASE(2, 5) DOTS_CASE(3, 5) DOTS_CASE(4, 5) }
-            else if (taps == 3)
+            else if (n == 3)
                 switch (block) {
                     DOTS_CASE(1, 3) DOTS_CASE(2, 3) DOTS_CASE(3, 3) DOTS_CASE(4, 3)
                     DOTS_CASE(5, 3) DOTS_CASE(6, 3) DOTS_CASE(7, 3) DOTS_CASE(8, 3)
