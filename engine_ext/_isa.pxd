@@ -67,6 +67,8 @@ cdef extern from "kernels.h" nogil:
                             int64_t ldc, const float *bias, int relu) noexcept nogil
         void (*across_tile)(int64_t rows, int64_t cols, int64_t k, const float *image, const int64_t *offsets,
                             const float *w, float *c, int64_t ldc, const float *bias, int relu) noexcept nogil
+        void (*store_columns)(int64_t rows, int64_t cols, const float *tile, int64_t ld, float *c, int64_t ldc,
+                              const float *bias, int relu) noexcept nogil
         # pack.c
         void (*pack_rows)(float *panel, int width, const float *src, int64_t ld, int64_t count,
                           int64_t k) noexcept nogil
@@ -77,8 +79,8 @@ cdef extern from "kernels.h" nogil:
         void (*stage_plane)(const Stage *q, const float *x, float *plane) noexcept nogil
         void (*weave_plane)(int64_t rows, int64_t columns, int64_t sh, int64_t sw, const float *planes, int64_t apart,
                             float *y) noexcept nogil
-        void (*pack_patches)(float *panel, const float *image, const float *end, int64_t width, const int64_t *offsets,
-                             int64_t ow, int64_t k, int64_t pixel, int64_t count) noexcept nogil
+        void (*pack_patches)(float *panel, int64_t pitch, const float *image, const float *end, int64_t width,
+                             const int64_t *offsets, int64_t ow, int64_t k, int64_t pixel, int64_t count) noexcept nogil
         void (*pack_windows)(float *panel, const Conv2d *q, const float *image, const float *end, int64_t k0,
                              int64_t count, int64_t pixel, int64_t k) noexcept nogil
         # product.c

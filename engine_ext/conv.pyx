@@ -1,5 +1,5 @@
 """Convolution, and its gradient by the input: images are staged so that every convolution has stride 1, then one of
-three ways computes it; no matrix of patches is ever written out.
+four ways computes it; no matrix of patches is ever written out.
 
 A staged image lies in planes of zeros wide enough for its padding, columns and rows that a stride takes together side
 by side (stage.pxd). The input gradient is the same convolution with rotated, swapped weights; that of a strided one
@@ -46,6 +46,7 @@ cdef enum Way:
     PACKED      # patches are packed; tiles of outputs by pixels
     DIRECT      # patches are read from the image; tiles of outputs by pixels, vectors along image rows
     ACROSS      # patches are read from the image; tiles of pixels by outputs
+    FLIPPED     # patches are packed; tiles of pixels by outputs: few pixels, many outputs
 
 
 cdef struct Phase:
@@ -53,7 +54,7 @@ cdef struct Phase:
     int64_t lines, width    # outputs
     int64_t rows            # window rows that have taps
     int64_t row_taps        # of each of them
-    int64_t taps            # [rows][c / groups][columns]
+    int64_t taps            # [rows][c / groups][columns], or natural: [c / groups][rows][columns]
     int64_t *places         # [rows] the image row of each, for output 0
     int64_t *offsets        # [taps] from a pixel to its taps, in the staged image
     int64_t *sources        # [taps] of their weights
@@ -72,6 +73,7 @@ cdef struct Convolution:
     Axis down, along        # the two axes
     Stage stage
     bint staged
+    bint natural            # taps in the order of the weights, none ever left out
     int64_t plane           # floats of a channel, staged or not
     float *stages           # staged images
     const float *images     # staged or x itself: image `first`
@@ -99,7 +101,8 @@ cdef int convolve(Convolution *f) except -1:
     f.woven = f.uh * f.uw > 1
     f.way = best_way(f)
     f.staged = not axis_as_is(&f.down) or not axis_as_is(&f.along) or (f.way == DIRECT and q.ow // f.uw < K.lanes)
-    f.weight_width = K.nr if f.way == ACROSS else K.mr
+    f.natural = q.uh == q.uw == 1 and not f.rotated and few_outside(q)
+    f.weight_width = K.nr if f.way in (ACROSS, FLIPPED) else K.mr
     f.panels = ceil_div(f.rows, f.weight_width)
     cut(f)
     cdef int64_t phases = f.uh * f.uw, taps = q.c // q.groups * q.kh * q.kw, wave = q.n, images, tasks, i, first
@@ -113,6 +116,8 @@ cdef int convolve(Convolution *f) except -1:
     cdef Block stage = borrow(wave * q.c * f.plane * sizeof(float) + SLACK) if f.staged else None
     cdef size_t woven = piece(phases * f.apart * ceil_div(f.panels, f.blocks) * f.weight_width * sizeof(float))
     cdef size_t step = woven + piece(WIDE * K.nr * DEPTH * sizeof(float) + SLACK)
+    if f.way == FLIPPED:
+        step += piece(WIDE * K.nr * f.panels * K.nr * sizeof(float))
     cdef Block scratch = borrow(step * team)
     f.phases = <Phase *>tables.data
     tabulate(f, <int64_t *>(f.phases + phases), <float *>weights.data)
@@ -144,11 +149,25 @@ cdef Way best_way(const Convolution *f) noexcept nogil:
     cdef double taps = <double>(q.c // q.groups) * q.kh * q.kw / (q.uh * q.uw)
     cdef int64_t vectors = ceil_div(pixels, lanes) if width == f.stage.width else lines * ceil_div(width, lanes)
     cdef double packed = ceil_div(pixels, lanes) * taps * (f.rows + 6 + 6 * lanes // width)
-    cdef double direct = vectors * f.rows * (taps + 8)
+    cdef double direct = vectors * f.rows * (taps + 6)
     cdef double across = ceil_div(f.rows, lanes) * (pixels * taps + lines * ceil_div(width, K.mr) * 9 * lanes)
+    cdef double flipped = ceil_div(f.rows, lanes) * pixels * (taps + 8) + 3 * ceil_div(pixels, K.mr) * taps
+    if taps > 512 and width < 12 * ceil_div(width, K.mr):   # each weight, from the second cache, serves few pixels
+        across *= 1.7
+    if flipped < 0.95 * min(packed, min(direct, across)):
+        return FLIPPED
     if across <= packed and across <= direct:
         return ACROSS
     return DIRECT if direct <= packed else PACKED
+
+
+cdef bint few_outside(const Conv2d *q) noexcept nogil:
+    """Whether hardly any window row lies outside of the image, in the padding above and below."""
+    cdef int64_t inside = 0, i, before
+    for i in range(q.kh):
+        before = q.pt - i * q.dh        # the image row of tap i of output 0, negated
+        inside += max(min(q.oh, ceil_div(q.h + before, q.sh)) - max(ceil_div(before, q.sh), 0), 0)
+    return inside >= 0.94 * q.oh * q.kh
 
 
 cdef void cut(Convolution *f) noexcept nogil:
@@ -169,7 +188,7 @@ cdef void tabulate(Convolution *f, int64_t *table, float *weights) noexcept nogi
     cdef const Conv2d *q = &f.q
     cdef const Axis *y = &f.down
     cdef const Axis *x = &f.along
-    cdef int64_t channels = q.c // q.groups, window = q.kh * q.kw, step, a, b, c, i, j
+    cdef int64_t channels = q.c // q.groups, window = q.kh * q.kw, step, first, a, b, c, i, j
     cdef Phase *p
     step = f.rows * window if f.rotated else window     # of the weights, from channel to channel
     for a in range(f.uh):
@@ -187,16 +206,17 @@ cdef void tabulate(Convolution *f, int64_t *table, float *weights) noexcept nogi
             p.offsets = table + p.rows
             p.sources = p.offsets + p.rows * p.row_taps
             table = p.sources + p.rows * p.row_taps
-            for i in range(q.kh if p.row_taps else 0):
-                if axis_phase(y, i) != a:
-                    continue
-                for c in range(channels):
-                    for j in range(q.kw):
-                        if axis_phase(x, j) != b:
-                            continue
-                        p.offsets[p.taps] = c * f.plane + tap_offset(y, x, i, j)
-                        p.sources[p.taps] = c * step + (window - 1 - i * q.kw - j if f.rotated else i * q.kw + j)
-                        p.taps += 1
+            for first in range(channels if f.natural else 1):
+                for i in range(q.kh):
+                    if axis_phase(y, i) != a:
+                        continue
+                    for c in range(first, first + 1 if f.natural else channels):
+                        for j in range(q.kw):
+                            if axis_phase(x, j) != b:
+                                continue
+                            p.offsets[p.taps] = c * f.plane + tap_offset(y, x, i, j)
+                            p.sources[p.taps] = c * step + (window - 1 - i * q.kw - j if f.rotated else i * q.kw + j)
+                            p.taps += 1
             p.weights = weights
             weights += q.groups * f.panels * p.taps * f.weight_width
 
@@ -216,8 +236,12 @@ cdef void pack_panel(const Convolution *f, int64_t task) noexcept nogil:
         step, base = window, (group * channels * f.rows + row) * window
     else:
         step, base = channels * window, (group * f.rows + row) * channels * window
-    K.pack_weights(p.weights + (group * f.panels + panel) * p.taps * f.weight_width, <int>f.weight_width, f.w + base,
-                   step, p.sources, panel_start(f, panel + 1) - row, p.taps)
+    cdef float *weights = p.weights + (group * f.panels + panel) * p.taps * f.weight_width
+    cdef int64_t count = panel_start(f, panel + 1) - row
+    if f.natural:
+        K.pack_columns(weights, <int>f.weight_width, f.w + base, step, count, p.taps)
+    else:
+        K.pack_weights(weights, <int>f.weight_width, f.w + base, step, p.sources, count, p.taps)
 
 
 cdef struct Region:
@@ -270,8 +294,11 @@ cdef void band_task(
             across_region(&t)
         elif f.way == DIRECT:
             direct_region(&t)
-        else:
+        elif f.way == PACKED:
             packed_region(&t, <float *>(scratch + panels))
+        else:
+            flipped_region(&t, <float *>(scratch + panels),
+                           <float *>(scratch + panels + piece(WIDE * K.nr * DEPTH * sizeof(float) + SLACK)))
     for i in range(channels if f.woven else 0):
         K.weave_plane(min(f.lines * f.uh, q.oh - line * f.uh), q.ow, f.uh, f.uw, <float *>scratch + i * t.plane,
                       f.apart, y + i * q.oh * q.ow)
@@ -281,6 +308,9 @@ cdef void window_rows(const Region *t, int64_t first, int64_t last, int64_t *sta
     """The taps that lines first .. last of the region need: window rows outside of the image are left out."""
     cdef const Phase *p = t.p
     cdef int64_t i = 0, j = p.rows, stride = t.f.q.sh, h = t.f.q.h
+    if t.f.natural:
+        start[0], taps[0] = 0, p.taps
+        return
     if t.flat:
         first, last = 0, t.f.lines - 1
     while i < j and p.places[i] + (t.line0 + last) * stride < 0:
@@ -347,7 +377,7 @@ cdef void packed_region(
             k0 = start + i * taps // depths
             depth = start + (i + 1) * taps // depths - k0
             for j in range(j0, j1):
-                K.pack_patches(panels + (j - j0) * DEPTH * nr, t.x, f.images_end, f.stage.width, t.p.offsets + k0,
+                K.pack_patches(panels + (j - j0) * DEPTH * nr, nr, t.x, f.images_end, f.stage.width, t.p.offsets + k0,
                                t.width, depth, j * nr, min(nr, pixels - j * nr))
             for r in range(t.panel0, t.panel1):
                 row = panel_start(f, r)
@@ -359,6 +389,45 @@ cdef void packed_region(
     if f.relu:
         for r in range(panel_start(f, t.panel1) - row0):
             K.map_relu(pixels, t.y + r * t.plane, t.y + r * t.plane)
+
+
+cdef void flipped_region(
+    const Region *t,
+    float *panels,          # scratch [tiles][DEPTH][MR], WIDE * NR pixels in all
+    float *sums,            # scratch [WIDE * NR][panels][NR]
+) noexcept nogil:
+    """Equal panels of at most MR pixels, all outputs of each."""
+    cdef const Convolution *f = t.f
+    cdef int64_t mr = K.mr, nr = K.nr, pixels = t.lines * t.width, tiles = ceil_div(pixels, mr), some = WIDE * nr // mr
+    cdef int64_t start = 0, taps = 0, depths, bundle, i, j, j0, j1, k0, depth, r, row, row0 = panel_start(f, t.panel0)
+    cdef int64_t pixel, base, count, outputs, ld = f.panels * nr
+    window_rows(t, 0, t.lines - 1, &start, &taps)
+    depths = max(ceil_div(taps, DEPTH), 1)
+    for bundle in range(ceil_div(tiles, some)):
+        j0, j1 = bundle * some, min((bundle + 1) * some, tiles)
+        base = j0 * pixels // tiles
+        for i in range(depths):
+            k0 = start + i * taps // depths
+            depth = start + (i + 1) * taps // depths - k0
+            for j in range(j0, j1):
+                pixel = j * pixels // tiles
+                K.pack_patches(panels + (j - j0) * DEPTH * mr, mr, t.x, f.images_end, f.stage.width, t.p.offsets + k0,
+                               t.width, depth, pixel, (j + 1) * pixels // tiles - pixel)
+            for r in range(t.panel0, t.panel1):
+                outputs = ceil_div(panel_start(f, r + 1) - panel_start(f, r), K.lanes) * K.lanes
+                for j in range(j0, j1):
+                    pixel = j * pixels // tiles
+                    K.gemm_tile((j + 1) * pixels // tiles - pixel, outputs, depth, panels + (j - j0) * DEPTH * mr,
+                                t.weights + (r * t.p.taps + k0) * nr, nr, sums + (pixel - base) * ld + r * nr, ld,
+                                NULL, NULL, i > 0)
+        for r in range(t.panel0, t.panel1):
+            row = panel_start(f, r)
+            for j in range(j0, j1):
+                pixel = j * pixels // tiles
+                count = (j + 1) * pixels // tiles - pixel
+                K.store_columns(count, panel_start(f, r + 1) - row, sums + (pixel - base) * ld + r * nr, ld,
+                                t.y + (row - row0) * t.plane + pixel, t.plane,
+                                t.bias + row if t.bias != NULL else NULL, f.relu)
 
 
 def conv2d(x, w, b, geom, relu=False):

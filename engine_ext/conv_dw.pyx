@@ -5,7 +5,7 @@ depends on shapes alone, and so do the bits. Within a part, three ways:
 
 PACKED  dw[o, tap] = g[o, pixel] * patch[pixel, tap], both packed into panels of the register tile; windows of one tap
         take planes as they are, transposed
-WINDOW  taps down and outputs across, g transposed into a panel, taps read from the image (3x3 and 5x5)
+WINDOW  taps down and outputs across, g transposed into a panel, taps read from the image: windows of 3x3 and 5x5
 DOTS    dot products along image rows, neither side packed: few input channels
 
 Windows of one tap and DOTS read images staged for stride 1 (stage.pxd), the others only padded ones.
@@ -61,20 +61,24 @@ cdef struct Weights:
     int64_t step            # floats of one part
     int64_t bundles, wide   # tasks of a part and group; panels (PACKED), channels (WINDOW) or outputs (DOTS) of one
     int64_t lines           # output rows summed in one go
+    int64_t images          # PACKED: small images packed one behind the other
     size_t panel_bytes, window_bytes, scratch_bytes     # of a task: g, then patches or vector sums, then the image
 
 
 cdef Way best_way(const Weights *t) noexcept nogil:
     """The way of fewest vector operations, counted per pixel and group; constants fitted to benchmarks."""
     cdef const Conv2d *q = &t.q
-    cdef double lanes = K.lanes, channels = q.c // q.groups
-    # in multiply-adds of a pixel, per lane
-    cdef double packed = lanes * (t.rows * (ceil_div(t.taps, K.lanes) + 0.5) + 1.5 * channels * q.kh)
-    cdef double window = lanes * (t.taps * ceil_div(t.rows, K.lanes) + 0.4 * ceil_div(t.rows, K.lanes) * lanes)
-    cdef double dots = t.rows * (t.taps + 1) * 1.1 * ceil_div(q.ow, K.lanes) * K.lanes / q.ow + 0.5 * channels * q.kh
-    if q.ow >= K.lanes and channels <= 4 and dots < packed and dots < window:
+    cdef double lanes = K.lanes, channels = q.c // q.groups, across = ceil_div(t.rows, K.lanes)
+    # Transposing a vector of planes; those a multiple of 4 KiB apart fall on the same few lines of the cache.
+    cdef double transpose = (1.2 if q.oh * q.ow % 1024 == 0 else 0.45) * lanes
+    cdef double packed = t.rows * (1.1 * ceil_div(t.taps, K.lanes) + 0.5) + 6 * channels * q.kh
+    cdef double window = t.taps * across + transpose * across
+    cdef double dots = 1.45 * t.rows * t.taps * ceil_div(q.ow, K.lanes) / q.ow
+    if q.kh * q.kw == 1:
+        return PACKED
+    if q.ow >= K.lanes and dots < packed and dots < window:
         return DOTS
-    if q.kh == q.kw and q.kh in (3, 5) and q.dw == 1 and window < packed:
+    if q.kh == q.kw and q.kh in (3, 5) and window < packed:
         return WINDOW
     return PACKED
 
@@ -97,7 +101,8 @@ cdef void plan(Weights *t) noexcept nogil:
         t.staged = q.pt != 0 or q.pb != 0 or q.pl != 0 or q.pr != 0
     t.width, t.plane = t.stage.width, stage_floats(&t.stage)
     t.lines = max(min(PIXELS // t.ow, t.oh), 1)
-    size = t.lines * t.ow
+    t.images = max(min(PIXELS // (q.oh * q.ow), q.n), 1) if t.way == PACKED else 1
+    size = t.lines * t.ow * t.images
     if t.way == PACKED:
         t.step = q.o * t.taps
         t.panel_bytes = piece(ceil_div(t.rows, K.mr) * K.mr * size * sizeof(float))
@@ -112,7 +117,7 @@ cdef void plan(Weights *t) noexcept nogil:
         t.window_bytes = piece(t.rows * t.taps * K.lanes * sizeof(float))
     t.scratch_bytes = t.panel_bytes + t.window_bytes
     if t.staged:
-        t.scratch_bytes += piece(channels * t.plane * sizeof(float) + SLACK)
+        t.scratch_bytes += piece(t.images * channels * t.plane * sizeof(float) + SLACK)
     t.parts = max(min(min(q.n, PARTS), PARTS_FLOATS // t.step), 1)
     wanted = ceil_div(PARTS, t.parts * q.groups)
     if t.way == PACKED:
@@ -167,59 +172,67 @@ cdef void sum_part(
     """One bundle of one part: its images in order, each by groups of output rows."""
     cdef const Conv2d *q = &t.q
     cdef int64_t channels = q.c // q.groups, bundle = task % t.bundles, group = task // t.bundles % q.groups
-    cdef int64_t part = task // t.bundles // q.groups, image, line, c, pixels = q.oh * q.ow
-    cdef int64_t first = part * q.n // t.parts, last = (part + 1) * q.n // t.parts
+    cdef int64_t part = task // t.bundles // q.groups, line, c, i, count, pixels = q.oh * q.ow
+    cdef int64_t first = part * q.n // t.parts, last = (part + 1) * q.n // t.parts, image = first, step = q.h * q.w
     cdef float *panel = <float *>scratch
     cdef float *windows = <float *>(scratch + t.panel_bytes)
     cdef float *stage = <float *>(scratch + t.panel_bytes + t.window_bytes)
     cdef const float *x
-    cdef const float *end = t.x + q.n * q.c * q.h * q.w
+    cdef const float *end = t.x + q.n * q.c * step
     cdef const float *g
     if t.staged:
-        end = stage + channels * t.plane + SLACK // <int64_t>sizeof(float)
+        end = stage + t.images * channels * t.plane + SLACK // <int64_t>sizeof(float)
     if t.way == DOTS:
         memset(windows, 0, min(t.wide, t.rows - bundle * t.wide) * t.taps * K.lanes * sizeof(float))
-    for image in range(first, last):
-        x = t.x + (image * q.c + group * channels) * q.h * q.w
+    while image < last:
+        count = min(t.images, last - image)
+        x = t.x + (image * q.c + group * channels) * step
         g = t.g + (image * q.o + group * t.rows) * pixels
         if t.staged:
-            for c in range(channels):
-                K.stage_plane(&t.stage, x + c * q.h * q.w, stage + c * t.plane)
+            for i in range(count):
+                for c in range(channels):
+                    K.stage_plane(&t.stage, x + (i * q.c + c) * step, stage + (i * channels + c) * t.plane)
             x = stage
         for line in range(ceil_div(t.oh, t.lines)):
             if t.way == PACKED:
-                packed_lines(t, part, group, bundle, line * t.lines, x, end, g, image > first or line > 0, panel,
-                             windows)
+                packed_lines(t, part, group, bundle, line * t.lines, count, x, end, g, image > first or line > 0,
+                             panel, windows)
             elif t.way == WINDOW:
                 window_lines(t, part, group, bundle, line * t.lines, x, g, image > first or line > 0, panel)
             else:
                 dots_lines(t, bundle, line * t.lines, x, g, windows)
+        image += count
     if t.way == DOTS:
         K.sum_vectors(windows, min(t.wide, t.rows - bundle * t.wide) * t.taps,
                       t.sums + part * t.step + (group * t.rows + bundle * t.wide) * t.taps)
 
 
 cdef void packed_lines(
-    const Weights *t, int64_t part, int64_t group, int64_t bundle, int64_t line,
-    const float *x, const float *end,   # IN, the image [c / groups][height][width]
-    const float *g,                     # IN [o / groups][oh][ow]
+    const Weights *t, int64_t part, int64_t group, int64_t bundle, int64_t line, int64_t images,
+    const float *x, const float *end,   # IN, [images][c / groups][height][width]
+    const float *g,                     # IN [images][o / groups][oh][ow]
     bint accumulate,
     float *panels,                      # scratch [row panels][pixels][MR]
     float *windows,                     # scratch [pixels][NR]
 ) noexcept nogil:
     cdef const Conv2d *q = &t.q
-    cdef int64_t mr = K.mr, nr = K.nr, pixels = q.oh * q.ow, start = line * t.ow, r, j
-    cdef int64_t n = min(t.lines, t.oh - line) * t.ow, row_panels = ceil_div(t.rows, mr)
+    cdef int64_t mr = K.mr, nr = K.nr, pixels = q.oh * q.ow, start = line * t.ow, r, j, i, count, row_panels
+    cdef int64_t n = min(t.lines, t.oh - line) * t.ow, image = (q.c // q.groups if t.staged else q.c) * t.plane
     cdef float *sums = t.sums + part * t.step + group * t.rows * t.taps
+    row_panels = ceil_div(t.rows, mr)
     for r in range(row_panels):
-        K.pack_columns(panels + r * mr * n, K.mr, g + r * mr * pixels + start, pixels, min(mr, t.rows - r * mr), n)
+        for i in range(images):
+            K.pack_columns(panels + (r * images + i) * n * mr, K.mr, g + (i * q.o + r * mr) * pixels + start, pixels,
+                           min(mr, t.rows - r * mr), n)
     for j in range(bundle * t.wide, min((bundle + 1) * t.wide, ceil_div(t.taps, nr))):
-        if t.flat:
-            K.pack_columns(windows, K.nr, x + j * nr * t.plane + start, t.plane, min(nr, t.taps - j * nr), n)
-        else:
-            K.pack_windows(windows, q, x, end, j * nr, min(nr, t.taps - j * nr), start, n)
+        count = min(nr, t.taps - j * nr)
+        for i in range(images):
+            if t.flat:
+                K.pack_columns(windows + i * n * nr, K.nr, x + i * image + j * nr * t.plane + start, t.plane, count, n)
+            else:
+                K.pack_windows(windows + i * n * nr, q, x + i * image, end, j * nr, count, start, n)
         for r in range(row_panels):
-            K.gemm_tile(min(mr, t.rows - r * mr), min(nr, t.taps - j * nr), n, panels + r * mr * n, windows, nr,
+            K.gemm_tile(min(mr, t.rows - r * mr), count, images * n, panels + r * images * n * mr, windows, nr,
                         sums + r * mr * t.taps + j * nr, t.taps, NULL, NULL, accumulate)
 
 

@@ -87,6 +87,7 @@ CONVOLUTIONS = [
     conv((3, 8, 15, 13), (12, 4, 3, 2), stride=(2, 1), padding=(1, 2), groups=2), conv((2, 5, 9, 9), (3, 5, 1, 1), False),
     conv((2, 4, 16, 16), (8, 4, 3, 3), dilation=2, padding=2, stride=2), conv((2, 24, 10, 10), (24, 1, 3, 3), padding=1, groups=24),
     conv((1, 1, 1, 1), (1, 1, 1, 1)), conv((130, 1, 5, 5), (2, 1, 5, 5)), conv((17, 40, 7, 7), (33, 40, 3, 3), padding="same"),
+    conv((3, 16, 32, 32), (32, 16, 3, 3), stride=2, padding=1), conv((3, 16, 32, 32), (32, 16, 1, 1), stride=2), conv((2, 64, 14, 14), (130, 64, 3, 3), stride=2, padding=1),
 ]  # fmt: skip
 OPERATIONS = {
     **{f"conv2d {shapes[0]} {shapes[1]}": (f, shapes) for f, shapes in CONVOLUTIONS},

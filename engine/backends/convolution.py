@@ -88,7 +88,7 @@ FORWARD = (
     Algorithm("winograd4", winograd.conv2d4, plain_3x3, lambda q: fills_tiles4(q, q.oh, q.ow), 1.5e-5),
     Algorithm("winograd2", winograd.conv2d2, plain_3x3, never),
     # patches packed straight into the panels of the matrix product
-    Algorithm("im2col", conv.conv2d, always, always),
+    Algorithm("im2col", conv.conv2d, always, always, relu=True),
     # patches written out as a matrix first: to force, teach and measure
     Algorithm("im2col_explicit", unfold.conv2d_unfold, crops_nothing, never),
 )

@@ -123,15 +123,15 @@ INLINE void direct(
             for (int v = 0; v < vectors; v++) store_part(c + r * ldc + to[v], acc[r][v], lanes);
 }
 
-/* A tile of pixels by outputs, from a buffer [rows][NR] to planes: c[j * ldc + r]. */
-static __attribute__((noinline)) void store_columns(int64_t rows, int64_t cols, const float *tile, float *c, int64_t ldc,
-                                                    const float *bias, int relu)
+/* A tile of 1..MR pixels by outputs, from a buffer [rows][ld] to planes: c[j * ldc + r]. */
+static __attribute__((noinline)) void store_columns(int64_t rows, int64_t cols, const float *tile, int64_t ld, float *c,
+                                                    int64_t ldc, const float *bias, int relu)
 {
     for (int64_t j = 0; j < cols; j += LANES) {
         vec m[LANES];
         int64_t n = cols - j < LANES ? cols - j : LANES;
 #pragma GCC unroll 16
-        for (int r = 0; r < LANES; r++) m[r] = r < rows ? load(tile + r * NR + j) : (vec){0};
+        for (int r = 0; r < LANES; r++) m[r] = r < rows ? load(tile + r * ld + j) : (vec){0};
         transpose(m);
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++)
@@ -183,7 +183,7 @@ INLINE void across(
             for (int v = 0; v < vectors; v++) store(sums + r * NR + v * LANES, acc[r][v]);
         done += steps;
     } while (done < k);
-    store_columns(rows, cols, sums, c, ldc, bias, relu);
+    store_columns(rows, cols, sums, NR, c, ldc, bias, relu);
 }
 
 #define DIRECT_ARGUMENTS int64_t k, const float *a, const float *image, const int64_t *offsets, const int64_t *at, \

@@ -23,6 +23,9 @@ INLINE void copy_columns(float *panel, const int width, const float *src, int64_
             const int room = width - from < LANES ? width - from : LANES;
             vec m[LANES];
             const float *s = src + from * ld + p;
+            if (steps == LANES)     /* rows are often pages apart, where the processor does not look ahead */
+#pragma GCC unroll 16
+                for (int r = 0; r < LANES; r++) if (r < room) __builtin_prefetch(s + r * ld + 2 * LANES);
             if (steps == LANES && count - from >= room)
 #pragma GCC unroll 16
                 for (int r = 0; r < LANES; r++) m[r] = r < room ? load(s + r * ld) : (vec){0};
@@ -138,7 +141,8 @@ INLINE void copy_vectors(const int copies, float *panel, const float *tap, const
 /* Patches of `count` pixels from `pixel` on, rows k taps. A panel's pixels lie in a few output rows; within one they
  * are a run of the image. Runs are copied by whole vectors, each overwriting what the one before it has too much. */
 static void pack_patches(
-    float *panel,           /* OUT [k][NR], and LANES floats behind it may be overwritten */
+    float *panel,           /* OUT [k][pitch], and LANES floats behind it may be overwritten */
+    int64_t pitch,          /* NR or MR */
     const float *image,     /* IN, rows of `width` floats */
     const float *end,       /* nothing at or beyond it may be read */
     int64_t width,
@@ -158,7 +162,7 @@ static void pack_patches(
         if (x == ow) x = 0, y++;
     }
     const float *last = end - base[copies - 1] - LANES;     /* a tap up to here may be read by whole vectors */
-    for (int64_t p = 0; p < k; p++, panel += NR) {
+    for (int64_t p = 0; p < k; p++, panel += pitch) {
         const float *tap = image + offsets[p];
         if (tap <= last)
             switch (copies) {

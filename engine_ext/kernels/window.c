@@ -17,6 +17,7 @@ INLINE void window_block(
     float *sums)            /* IN, OUT [down * kw][NR] */
 {
     vec acc[25][NV];
+    const int64_t step = q->dw;
 #pragma GCC unroll 25
     for (int t = 0; t < down * kw; t++)
 #pragma GCC unroll 4
@@ -31,7 +32,7 @@ INLINE void window_block(
             for (int v = 0; v < vectors; v++) across[v] = load(g + v * LANES);
 #pragma GCC unroll 25
             for (int t = 0; t < down * kw; t++) {
-                vec tap = splat(line[t / kw][t % kw]);
+                vec tap = splat(line[t / kw][t % kw * step]);
 #pragma GCC unroll 4
                 for (int v = 0; v < vectors; v++) acc[t][v] += tap * across[v];
             }
@@ -45,7 +46,7 @@ INLINE void window_block(
         for (int v = 0; v < vectors; v++) store(sums + t * NR + v * LANES, acc[t][v]);
 }
 
-/* One channel and 1..NR outputs; windows of 3x3 or 5x5, not dilated horizontally. */
+/* One channel and 1..NR outputs; windows of 3x3 or 5x5. */
 static void window_sums(const Conv2d *q, int64_t cols, const float *x, int64_t width, const float *g, int64_t rows,
                         float *sums)
 {
@@ -88,7 +89,7 @@ INLINE void dots_block(
     float *sums,            /* IN, OUT [rows][lds], taps * LANES of them */
     int64_t lds)
 {
-    vec acc[8][5];
+    vec acc[6][5];
     const float *tap[5];
     const ivec fresh = lanes_from((LANES - ow % LANES) % LANES);
 #pragma GCC unroll 5
@@ -118,20 +119,20 @@ INLINE void dots_block(
         for (int j = 0; j < taps; j++) store(sums + r * lds + j * LANES, acc[r][j]);
 }
 
-/* Outputs, and how many taps, of a block: its accumulators fit the registers. */
+/* Outputs of a block, by its taps: accumulators fit the registers, and their rows the address registers. */
 #if MANY_REGISTERS
-#define DOT_ROWS(taps) ((taps) == 5 ? 4 : 8)
+#define DOT_ROWS(taps) ((taps) == 5 ? 4 : 6)
 #else
-#define DOT_ROWS(taps) ((taps) == 5 ? 2 : (taps) == 3 ? 4 : 8)
+#define DOT_ROWS(taps) ((taps) == 5 ? 2 : 4)
 #endif
 
 /* 1..rows outputs and all taps; blocks of outputs outside, so that their gradients stay in the first cache. */
 static void row_dots(int64_t rows, int64_t lines, int64_t ow, const float *g, int64_t plane, const float *x, int64_t width,
                      const int64_t *offsets, int64_t taps, float *sums)
 {
-    const int64_t some = taps % 5 == 0 && taps % 3 ? 5 : 3, most = DOT_ROWS(some), blocks = (rows + most - 1) / most;
-    for (int64_t b = 0; b < blocks; b++) {
-        const int64_t r = b * rows / blocks, block = (b + 1) * rows / blocks - r;
+    const int64_t some = taps % 5 == 0 && taps % 3 ? 5 : 3, most = DOT_ROWS(some);
+    for (int64_t r = 0, block; r < rows; r += block) {
+        block = rows - r < most ? rows - r : most;
         for (int64_t j = 0, n; j < taps; j += n) {
             n = taps - j >= some ? some : 1;
 #define DOTS_CASE(rows, some) \
@@ -143,13 +144,13 @@ static void row_dots(int64_t rows, int64_t lines, int64_t ow, const float *g, in
                 switch (block) { DOTS_CASE(1, 5) DOTS_CASE(2, 5) DOTS_CASE(3, 5) DOTS_CASE(4, 5) }
             else if (n == 3)
                 switch (block) {
-                    DOTS_CASE(1, 3) DOTS_CASE(2, 3) DOTS_CASE(3, 3) DOTS_CASE(4, 3)
-                    DOTS_CASE(5, 3) DOTS_CASE(6, 3) DOTS_CASE(7, 3) DOTS_CASE(8, 3)
+                    DOTS_CASE(1, 3) DOTS_CASE(2, 3) DOTS_CASE(3, 3)
+                    DOTS_CASE(4, 3) DOTS_CASE(5, 3) DOTS_CASE(6, 3)
                 }
             else
                 switch (block) {
-                    DOTS_CASE(1, 1) DOTS_CASE(2, 1) DOTS_CASE(3, 1) DOTS_CASE(4, 1)
-                    DOTS_CASE(5, 1) DOTS_CASE(6, 1) DOTS_CASE(7, 1) DOTS_CASE(8, 1)
+                    DOTS_CASE(1, 1) DOTS_CASE(2, 1) DOTS_CASE(3, 1)
+                    DOTS_CASE(4, 1) DOTS_CASE(5, 1) DOTS_CASE(6, 1)
                 }
         }
     }
