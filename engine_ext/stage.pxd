@@ -42,7 +42,7 @@ cdef inline int64_t axis_row(const Axis *a, int64_t tap) noexcept nogil:
 
 
 cdef inline int64_t axis_place(const Axis *a, int64_t tap) noexcept nogil:
-    """The row of the image that a tap of output 0 reads, maybe outside of it; that of output y is y * stride further."""
+    """The row of the image that a tap of output 0 reads, maybe outside; that of output y is y * stride further."""
     if a.up == 1:
         return tap * a.dilation - a.before
     return axis_row(a, tap) + a.low
