@@ -144,25 +144,25 @@ typedef struct Given {
 } Given;
 
 /* The strip of windows j: its neighbours to the left, and its columns of dx. */
-typedef struct Strip {
+typedef struct Reach {
     int64_t j, c;
     Lanes windows[3], columns[2]; /* of the windows j - b */
-} Strip;
+} Reach;
 
-INLINE Strip strip_at(int step, const Pool2d *q, int64_t j)
+INLINE Reach strip_at(int step, const Pool2d *q, int64_t j)
 {
-    Strip strip = {.j = j, .c = j * step - q->pl};
+    Reach strip = {.j = j, .c = j * step - q->pl};
     for (int b = 0; b < 4 - step; b++) strip.windows[b] = lanes_inside(j - b, q->ow);
     for (int b = 0; b < step; b++) strip.columns[b] = lanes_inside(strip.c + b * LANES, q->w);
     return strip;
 }
 
-INLINE vec load_g(int inside, const float *g, const Strip *s, int b)
+INLINE vec load_g(int inside, const float *g, const Reach *s, int b)
 {
     return inside ? load(g + s->j - b) : load_lanes(g + s->j - b, s->windows[b], 0.0f);
 }
 
-INLINE Given taps_give(int step, int inside, const float *g, const uint8_t *taps, const Strip *s)
+INLINE Given taps_give(int step, int inside, const float *g, const uint8_t *taps, const Reach *s)
 {
     Given given;
     vec from[3];
@@ -183,7 +183,7 @@ INLINE Given taps_give(int step, int inside, const float *g, const uint8_t *taps
 }
 
 /* What each of the windows j - b in a row gives to its elements: g over its number of columns. */
-INLINE Given shares_give(int step, int inside, const float *g, const vec inverse[3], float scale, const Strip *s)
+INLINE Given shares_give(int step, int inside, const float *g, const vec inverse[3], float scale, const Reach *s)
 {
     vec from[3], sum;
     for (int b = 0; b < 4 - step; b++) from[b] = load_g(inside, g, s, b) * inverse[b];
@@ -193,7 +193,7 @@ INLINE Given shares_give(int step, int inside, const float *g, const vec inverse
 }
 
 /* The strip's columns of a row of dx. */
-INLINE void store_given(int step, int inside, float *row, const Strip *s, vec even, vec odd)
+INLINE void store_given(int step, int inside, float *row, const Reach *s, vec even, vec odd)
 {
     const vec low = step == 1 ? even : weave_low(even, odd);
     if (inside) store(row + s->c, low);
@@ -212,7 +212,7 @@ INLINE vec count_columns(const Pool2d *q, int64_t j);
 INLINE void spread_strip(int step, int inside, const Pool2d *q, int taken, int64_t row, int64_t end, int64_t j,
                          const float *g, const uint8_t *taps, float *dx)
 {
-    const Strip strip = strip_at(step, q, j);
+    const Reach strip = strip_at(step, q, j);
     vec inverse[3], even[2] = {0}, odd = {0};
     if (!taken)
         for (int b = 0; b < 4 - step; b++) inverse[b] = 1.0f / count_columns(q, j - b);

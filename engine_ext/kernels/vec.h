@@ -261,9 +261,12 @@ INLINE void transpose(vec m[LANES])
 }
 
 /* The sums over the lanes of m[0], m[1] ... in one vector; m is overwritten. */
+#define FOLD_LOW(j, d) (((j) & (d)) ? LANES + (j) - (d) : (j))
+#define FOLD_HIGH(j, d) (((j) & (d)) ? LANES + (j) : (j) + (d))
 #define SUM_ROUND(d) \
     _Pragma("GCC unroll 8") \
-    for (int i = 0; i < (d); i++) m[i] = SHUFFLE_BY(m[i], m[i + (d)], SWAP_LOW, d) + SHUFFLE_BY(m[i], m[i + (d)], SWAP_HIGH, d);
+    for (int i = 0; i < (d); i++) \
+        m[i] = SHUFFLE_BY(m[i], m[i + (d)], FOLD_LOW, d) + SHUFFLE_BY(m[i], m[i + (d)], FOLD_HIGH, d);
 
 INLINE vec sum_across(vec m[LANES])
 {
