@@ -31,7 +31,8 @@ def walked(model, x):
 def close(a, b, tolerance=1e-5):
     a, b = (t.detach().numpy() for t in (a, b))
     assert a.shape == b.shape
-    assert np.abs(a - b).max() <= tolerance * max(np.sqrt(np.mean(b**2)), 1e-6)
+    size = max(np.sqrt(np.mean(b**2)), 1e-2)  # the gradient of a bias before batch norm is nothing but rounding
+    assert np.abs(a - b).max() <= tolerance * size
 
 
 @pytest.fixture

@@ -85,13 +85,14 @@ def several_groups(geom):
 FORWARD = (
     # planes one by one, in strips of vectors
     Algorithm("depthwise", depthwise.conv2d, is_depthwise, several_groups),
-    Algorithm("winograd4", winograd.conv2d4, plain_3x3, lambda q: fills_tiles4(q, q.oh, q.ow), 1.5e-5),
-    Algorithm("winograd2", winograd.conv2d2, plain_3x3, never),
+    Algorithm("winograd4", winograd.conv2d4, plain_3x3, lambda q: fills_tiles4(q, q.oh, q.ow), 1.5e-5,
+              relu=True, pooled=winograd.conv2d4_relu_pool, prepare=winograd.transform_weights),
+    Algorithm("winograd2", winograd.conv2d2, plain_3x3, never, relu=True),
     # patches packed straight into the panels of the matrix product
     Algorithm("im2col", conv.conv2d, always, always, relu=True),
     # patches written out as a matrix first: to force, teach and measure
     Algorithm("im2col_explicit", unfold.conv2d_unfold, crops_nothing, never),
-)
+)  # fmt: skip
 INPUT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dx, is_depthwise, several_groups),
     Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, lambda q: fills_tiles4(q, q.h, q.w), 1.5e-5),
