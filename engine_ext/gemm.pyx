@@ -26,7 +26,7 @@ cdef enum:             # as in product.c
 
 cdef enum:
     DEPTH = 256             # terms of k summed at a time, and rows of a packed strip of b
-    HEIGHT = 256            # rows of a task, at most,
+    HEIGHT = 512            # rows of a task, at most,
     LOWEST = 12             # and at least, where there are more
     UNPACKED = 24           # rows up to which whole strips of b are not copied
     FEW = 4                 # rows that gemm_dot takes
