@@ -125,11 +125,11 @@ cdef extern from "kernels.h" nogil:
         # winograd_dw.c
         void (*winograd_gradient)(const Conv2d *q, const float *g, int64_t channels, const Tiles *t, float *stage,
                                   float *d, int64_t step) noexcept nogil
-        void (*winograd_tile_sums)(int64_t count, int64_t blocks, int64_t tiles, const float *v, int64_t v_position,
-                                   const float *d, int64_t d_position, int64_t d_block, float *u,
-                                   int accumulate) noexcept nogil
-        void (*winograd_weights)(const float *u, int64_t parts, int64_t step, int64_t inputs, int64_t outputs,
-                                 float *dw, int64_t ldw) noexcept nogil
+        void (*winograd_tile_sums)(int64_t positions, int64_t inputs, int64_t outputs, int64_t tiles, const float *v,
+                                   int64_t v_step, const float *d, int64_t d_step, int64_t block, float *u,
+                                   int64_t u_step, int64_t u_block, int accumulate) noexcept nogil
+        void (*winograd_weights)(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs,
+                                 int64_t outputs, float *dw, int64_t ldw) noexcept nogil
         # winograd_output.c
         void (*winograd_products)(int64_t positions, int64_t tiles, int64_t channels, int64_t outs, const float *v,
                                   int64_t v_step, int64_t block, const float *u, int64_t u_step, float *m,

@@ -5,7 +5,8 @@ Tiles are transformed, pixels and gradients, chunk by chunk, and the products of
 OWN     the tiles are cut into parts, each summed in order by one thread out of its own cache; the parts are added in
         order. How many there are depends on shapes alone, and so do the bits.
 SHARED  sums too large for copies, or few tiles: all threads transform a chunk that the shared cache holds, then each
-        adds products to sums of its own. When one chunk holds all tiles the sums need not be kept.
+        adds the products of some positions. When one chunk holds all tiles and there are many channels, the sums of
+        two blocks of channels are turned into weights at once.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -31,7 +32,8 @@ cdef enum:
     OWN_BYTES = 600 << 10       # of a chunk in a thread's cache
     SHARED_BYTES = 4 << 20      # of a chunk for all threads; or as large as the sums that it is added to, up to
     LARGEST_BYTES = 16 << 20
-    TASKS = 16                  # tasks worth having
+    TASKS = 16                  # worth having
+    TASK_OUTPUTS = 8            # SHARED: blocks of outputs of a task
 
 
 cdef struct Gradient:
@@ -41,17 +43,16 @@ cdef struct Gradient:
     float *dw
     float *v                    # of a chunk: [position][input block][tile][LANES]
     float *d                    # [position][output block][tile][LANES]
-    float *u                    # sums: [part][pair][input block][output block of the pair][position][LANES][LANES]
+    float *u                    # sums: [part][position][output block][input block][LANES][LANES]
     int64_t down, across        # rows of tiles of an image, tiles of a row
     int64_t total               # rows of tiles of all images
     int64_t lines               # rows of tiles transformed in one go
     int64_t inputs, outputs     # blocks of channels
-    int64_t pairs               # of blocks of outputs
     int64_t parts               # partial sums over the tiles
     int64_t rows, tiles         # of a chunk, at most: rows of tiles, tiles
+    int64_t block               # floats of a block of channels at one position
     int64_t v_step, d_step      # floats between positions
-    int64_t slices, count       # slices of the positions, and positions of one
-    int64_t block, step         # floats of the sums of a block of inputs and one of outputs, and of a part
+    int64_t square, u_block, u_step, u_part     # floats of the sums of two blocks; between outputs, positions, parts
     size_t v_bytes, d_bytes, stage_bytes
 
 
@@ -63,27 +64,28 @@ cdef void plan(Gradient *t) noexcept nogil:
     t.total = q.n * t.down
     t.lines = max(min(STAGE_TILES // t.across, t.down), 1)
     t.inputs, t.outputs = ceil_div(q.c, lanes), ceil_div(q.o, lanes)
-    t.pairs = ceil_div(t.outputs, 2)
-    t.block = POSITIONS * lanes * lanes
-    t.step = t.inputs * t.pairs * 2 * t.block
-    most = min(min(PARTS, PARTS_BYTES // (t.step * <int64_t>sizeof(float))), t.total * t.across // PART_TILES)
+    t.square = lanes * lanes
+    t.u_block = t.inputs * t.square
+    t.u_step = t.outputs * t.u_block + PAD
+    t.u_part = POSITIONS * t.u_step
+    most = min(min(PARTS, PARTS_BYTES // (t.u_part * <int64_t>sizeof(float))), t.total * t.across // PART_TILES)
     t.parts = 1
     while 2 * t.parts <= most:
         t.parts *= 2
     row_bytes = POSITIONS * t.across * (t.inputs + t.outputs) * lanes * sizeof(float)
-    chunk_bytes = min(max(t.step * <int64_t>sizeof(float), SHARED_BYTES), LARGEST_BYTES) if t.parts == 1 else OWN_BYTES
+    chunk_bytes = OWN_BYTES
+    if t.parts == 1:
+        chunk_bytes = min(max(t.u_part * <int64_t>sizeof(float), SHARED_BYTES), LARGEST_BYTES)
     t.rows = min(max(chunk_bytes // row_bytes, 1), ceil_div(t.total, t.parts))
     t.tiles = t.rows * t.across
-    t.v_step, t.d_step = t.inputs * t.tiles * lanes + PAD, t.outputs * t.tiles * lanes + PAD
-    t.slices = min(ceil_div(TASKS, t.inputs * t.pairs), POSITIONS) if t.parts == 1 else 1
-    t.count = ceil_div(POSITIONS, t.slices)
-    t.slices = ceil_div(POSITIONS, t.count)
+    t.block = t.tiles * lanes
+    t.v_step, t.d_step = t.inputs * t.block + PAD, t.outputs * t.block + PAD
     t.v_bytes, t.d_bytes = piece(POSITIONS * t.v_step * sizeof(float)), piece(POSITIONS * t.d_step * sizeof(float))
     t.stage_bytes = piece((4 * t.lines + 2) * (4 * t.across + 2) * lanes * sizeof(float))
 
 
 cdef int own_sums(Gradient *t, int team) except -1:
-    cdef size_t own = t.v_bytes + t.d_bytes + t.stage_bytes, u_bytes = piece(t.parts * t.step * sizeof(float))
+    cdef size_t own = t.v_bytes + t.d_bytes + t.stage_bytes, u_bytes = piece(t.parts * t.u_part * sizeof(float))
     cdef Block scratch = borrow(u_bytes + team * own)
     cdef char *base = <char *>scratch.data + u_bytes
     cdef unsigned mode = 0
@@ -94,7 +96,7 @@ cdef int own_sums(Gradient *t, int team) except -1:
         for i in prange(t.parts, schedule="static"):
             sum_part(t, i, base + threadid() * own)
         for i in prange(t.inputs * t.outputs, schedule="static"):
-            weights(t, i, sums_of(t, i))
+            weights(t, i, t.u + i // t.inputs * t.u_block + i % t.inputs * t.square, t.u_step)
         leave(mode)
     return 0
 
@@ -103,21 +105,22 @@ cdef void sum_part(const Gradient *whole, int64_t part, char *scratch) noexcept 
     """One part of the tiles, chunk by chunk."""
     cdef Gradient t = whole[0]
     cdef int64_t first = part * t.total // t.parts, last = (part + 1) * t.total // t.parts, chunk, start, rows, i
-    t.v, t.d, t.u = <float *>scratch, <float *>(scratch + t.v_bytes), t.u + part * t.step
+    t.v, t.d, t.u = <float *>scratch, <float *>(scratch + t.v_bytes), t.u + part * t.u_part
     for chunk in range(ceil_div(last - first, t.rows)):
         start = first + chunk * t.rows
         rows = min(t.rows, last - start)
         for i in range(t.inputs + t.outputs):
             transform(&t, start, 0, rows, i, <float *>(scratch + t.v_bytes + t.d_bytes))
-        for i in range(t.inputs * t.pairs):
-            products(&t, i, 0, rows * t.across, chunk > 0, t.u + i * 2 * t.block)
+        K.winograd_tile_sums(POSITIONS, t.inputs, t.outputs, rows * t.across, t.v, t.v_step, t.d, t.d_step, t.block,
+                             t.u, t.u_step, t.u_block, chunk > 0)
 
 
 cdef int shared_sums(Gradient *t, int team) except -1:
-    cdef bint once = t.rows == t.total and t.slices == 1    # the sums of a task are turned into weights at once
-    cdef int64_t blocks = t.inputs + t.outputs, tasks = t.inputs * t.pairs, chunk, start, rows, i
-    cdef size_t own = max(t.stage_bytes, piece(2 * t.block * sizeof(float)))
-    cdef size_t u_bytes = 0 if once else piece(t.step * sizeof(float))
+    cdef int64_t pairs = t.inputs * ceil_div(t.outputs, 2), groups = ceil_div(t.outputs, TASK_OUTPUTS)
+    cdef bint once = t.rows == t.total and pairs >= TASKS
+    cdef int64_t blocks = t.inputs + t.outputs, chunk, start, rows, i
+    cdef size_t own = max(t.stage_bytes, piece(POSITIONS * (2 * t.square + PAD) * sizeof(float)))
+    cdef size_t u_bytes = 0 if once else piece(t.u_part * sizeof(float))
     cdef Block scratch = borrow(t.v_bytes + t.d_bytes + u_bytes + team * own)
     cdef char *base = <char *>scratch.data + t.v_bytes + t.d_bytes + u_bytes
     cdef unsigned mode = 0
@@ -132,18 +135,17 @@ cdef int shared_sums(Gradient *t, int team) except -1:
                 transform(t, start, i // blocks * t.lines, min(t.lines, rows - i // blocks * t.lines), i % blocks,
                           <float *>(base + threadid() * own))
             if once:
-                for i in prange(tasks, schedule="static"):
-                    pair_weights(t, i, rows * t.across, <float *>(base + threadid() * own))
+                for i in prange(pairs, schedule="static"):
+                    pair_weights(t, i, <float *>(base + threadid() * own))
             else:
-                for i in prange(tasks * t.slices, schedule="static"):
-                    products(t, i // t.slices, i % t.slices * t.count, rows * t.across, chunk > 0,
-                             t.u + i // t.slices * 2 * t.block)
+                for i in prange(POSITIONS * groups, schedule="static"):
+                    position_sums(t, i // groups, i % groups * TASK_OUTPUTS, rows * t.across, chunk > 0)
             leave(mode)
     if not once:
         with nogil, parallel(num_threads=team):
             mode = enter()
             for i in prange(t.inputs * t.outputs, schedule="static"):
-                weights(t, i, sums_of(t, i))
+                weights(t, i, t.u + i // t.inputs * t.u_block + i % t.inputs * t.square, t.u_step)
             leave(mode)
     return 0
 
@@ -168,35 +170,29 @@ cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows,
         row += tiles.rows
 
 
-cdef void products(const Gradient *t, int64_t task, int64_t first, int64_t tiles, bint accumulate,
-                   float *u) noexcept nogil:
-    """The products of a chunk for a pair of output blocks and a block of inputs; a slice of positions from `first`."""
-    cdef int64_t i = task % t.inputs, o = task // t.inputs * 2, lanes = K.lanes
-    K.winograd_tile_sums(min(t.count, POSITIONS - first), min(2, t.outputs - o), tiles,
-                         t.v + first * t.v_step + i * t.tiles * lanes, t.v_step,
-                         t.d + first * t.d_step + o * t.tiles * lanes, t.d_step, t.tiles * lanes,
-                         u + first * lanes * lanes, accumulate)
+cdef void position_sums(const Gradient *t, int64_t p, int64_t o, int64_t tiles, bint accumulate) noexcept nogil:
+    """Adds a chunk to the sums of one position, for blocks of outputs from `o` on."""
+    K.winograd_tile_sums(1, t.inputs, min(TASK_OUTPUTS, t.outputs - o), tiles, t.v + p * t.v_step, t.v_step,
+                         t.d + p * t.d_step + o * t.block, t.d_step, t.block,
+                         t.u + p * t.u_step + o * t.u_block, t.u_step, t.u_block, accumulate)
 
 
-cdef void pair_weights(const Gradient *t, int64_t task, int64_t tiles, float *u) noexcept nogil:
-    """The weights of a pair of output blocks and a block of inputs."""
-    cdef int64_t i = task % t.inputs, o = task // t.inputs * 2, k
-    products(t, task, 0, tiles, False, u)
-    for k in range(min(2, t.outputs - o)):
-        weights(t, (o + k) * t.inputs + i, u + k * t.block)
+cdef void pair_weights(const Gradient *t, int64_t task, float *u) noexcept nogil:
+    """The weights of two blocks of outputs and one of inputs, from the only chunk."""
+    cdef int64_t i = task % t.inputs, o = task // t.inputs * 2, k, outputs = min(2, t.outputs - o)
+    cdef int64_t step = 2 * t.square + PAD
+    K.winograd_tile_sums(POSITIONS, 1, outputs, t.tiles, t.v + i * t.block, t.v_step, t.d + o * t.block, t.d_step,
+                         t.block, u, step, t.square, False)
+    for k in range(outputs):
+        weights(t, (o + k) * t.inputs + i, u + k * t.square, step)
 
 
-cdef const float *sums_of(const Gradient *t, int64_t task) noexcept nogil:
-    """Where the first part's sums of an output block and an input block lie."""
-    cdef int64_t i = task % t.inputs, o = task // t.inputs
-    return t.u + ((o // 2 * t.inputs + i) * 2 + o % 2) * t.block
-
-
-cdef void weights(const Gradient *t, int64_t task, const float *u) noexcept nogil:
-    """The weights of an output block and an input block."""
+cdef void weights(const Gradient *t, int64_t task, const float *u, int64_t step) noexcept nogil:
+    """The weights of a block of outputs and one of inputs."""
     cdef const Conv2d *q = &t.q
     cdef int64_t lanes = K.lanes, c = task % t.inputs * lanes, o = task // t.inputs * lanes
-    K.winograd_weights(u, t.parts, t.step, min(lanes, q.c - c), min(lanes, q.o - o), t.dw + (o * q.c + c) * 9, q.c * 9)
+    K.winograd_weights(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), t.dw + (o * q.c + c) * 9,
+                       q.c * 9)
 
 
 def conv2d_dw(g, x, geom):

@@ -2,7 +2,7 @@
  *
  * A tile of 4x4 gradients and the 6x6 pixels under it are transformed to 36 positions; there the sums over tiles are
  * matrix products, and 36 sums turn into 3x3 weights. The pixels' transform is the forward's. Channels come in blocks of
- * LANES; d, v: [position][block][tile][LANES], u: [position][LANES inputs][LANES outputs].
+ * LANES; v and d: [position][block][tile][LANES], u: [position][output block][input block][LANES inputs][LANES outputs].
  */
 
 /* Values of g0 + g1 p + g2 p^2 + g3 p^3 at +p and -p. */
@@ -70,13 +70,13 @@ static void winograd_gradient(
 #endif
 
 /* u[inputs][outputs] (+)= sum over tiles of v[tile][input] * d[tile][output], for `vectors` blocks of outputs. */
-INLINE void product_block(
+INLINE void tile_sums(
     const int vectors, int64_t tiles,
     const float *v,         /* IN [tiles][LANES] */
-    const float *d,         /* IN, blocks `block` floats apart, of [tiles][LANES] */
-    int64_t block,
-    float *u,               /* OUT, blocks `step` floats apart, of [LANES inputs][LANES outputs]; IN too when accumulating */
-    int64_t step,
+    const float *d,         /* IN, blocks `d_block` floats apart, of [tiles][LANES] */
+    int64_t d_block,
+    float *u,               /* OUT, blocks `u_block` floats apart, of [LANES][LANES]; IN too when accumulating */
+    int64_t u_block,
     int accumulate)
 {
     for (int from = 0; from < LANES; from += DOWN) {
@@ -86,7 +86,7 @@ INLINE void product_block(
         for (int64_t t = 0; t < tiles; t++) {
             vec across[2];
 #pragma GCC unroll 2
-            for (int w = 0; w < vectors; w++) across[w] = load(d + w * block + t * LANES);
+            for (int w = 0; w < vectors; w++) across[w] = load(d + w * d_block + t * LANES);
 #pragma GCC unroll 8
             for (int r = 0; r < DOWN; r++) {
                 vec down = splat(v[t * LANES + from + r]);
@@ -98,24 +98,30 @@ INLINE void product_block(
         for (int r = 0; r < DOWN; r++)
 #pragma GCC unroll 2
             for (int w = 0; w < vectors; w++) {
-                float *sum = u + w * step + (from + r) * LANES;
+                float *sum = u + w * u_block + (from + r) * LANES;
                 store(sum, accumulate ? acc[r][w] + load(sum) : acc[r][w]);
             }
     }
 }
 
-/* Sums over tiles for one block of inputs and 1 or 2 blocks of outputs, at `count` positions. */
+/* Sums over tiles at some positions, for blocks of inputs and outputs. */
 static void winograd_tile_sums(
-    int64_t count, int64_t blocks, int64_t tiles,
-    const float *v, int64_t v_position,     /* IN [count][tiles][LANES] */
-    const float *d, int64_t d_position, int64_t d_block,    /* IN [count][blocks][tiles][LANES] */
-    float *u,               /* OUT [blocks][36][LANES][LANES], `count` positions; IN too when accumulating */
+    int64_t positions, int64_t inputs, int64_t outputs, int64_t tiles,
+    const float *v, int64_t v_step,         /* IN, positions v_step floats apart, of [inputs][block] */
+    const float *d, int64_t d_step,         /* IN, of [outputs][block] */
+    int64_t block,                          /* floats of a block of channels: [tiles][LANES] and what stands behind */
+    float *u, int64_t u_step,               /* OUT, of [outputs][u_block]; IN too when accumulating */
+    int64_t u_block,                        /* floats of the sums of a block of outputs: [inputs][LANES][LANES] and more */
     int accumulate)
 {
-    enum { SQUARE = LANES * LANES };
-    for (int64_t p = 0; p < count; p++, v += v_position, d += d_position, u += SQUARE)
-        if (blocks == 2) product_block(2, tiles, v, d, d_block, u, 36 * SQUARE, accumulate);
-        else product_block(1, tiles, v, d, d_block, u, 36 * SQUARE, accumulate);
+    for (int64_t p = 0; p < positions; p++, v += v_step, d += d_step, u += u_step)
+        for (int64_t o = 0; o < outputs; o += 2)
+            for (int64_t i = 0; i < inputs; i++) {
+                float *sums = u + o * u_block + i * LANES * LANES;
+                if (o + 1 < outputs)
+                    tile_sums(2, tiles, v + i * block, d + o * block, block, sums, u_block, accumulate);
+                else tile_sums(1, tiles, v + i * block, d + o * block, block, sums, u_block, accumulate);
+            }
 }
 
 /* Three weights from the sums at six positions: powers of the points over the products of their distances. */
@@ -130,8 +136,9 @@ INLINE void weight_row(const vec m[6], vec y[3])
 
 /* Weights of one block of inputs and one of outputs from their sums at all positions. */
 static void winograd_weights(
-    const float *u,         /* IN, `parts` of [36][LANES inputs][LANES outputs], `step` floats apart, added in order */
-    int64_t parts, int64_t step,
+    const float *u,         /* IN, positions `step` floats apart, of [LANES inputs][LANES outputs] */
+    int64_t step,
+    int64_t parts, int64_t part,        /* so many of these, `part` floats apart, are added in order */
     int64_t inputs, int64_t outputs,    /* of the block, 1..LANES */
     float *dw, int64_t ldw) /* OUT [outputs][inputs][3][3], outputs ldw apart */
 {
@@ -142,10 +149,10 @@ static void winograd_weights(
         for (int j = 0; j < 6; j++) {
             vec m[6];
 #pragma GCC unroll 6
-            for (int i = 0; i < 6; i++) m[i] = load(u + ((6 * i + j) * LANES + c) * LANES);
+            for (int i = 0; i < 6; i++) m[i] = load(u + (6 * i + j) * step + c * LANES);
             for (int64_t p = 1; p < parts; p++)
 #pragma GCC unroll 6
-                for (int i = 0; i < 6; i++) m[i] += load(u + p * step + ((6 * i + j) * LANES + c) * LANES);
+                for (int i = 0; i < 6; i++) m[i] += load(u + p * part + (6 * i + j) * step + c * LANES);
             weight_row(m, half[j]);
         }
 #pragma GCC unroll 3
