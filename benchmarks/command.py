@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import machine, picture, results, shapes
+from benchmarks import bars, machine, picture, results, shapes
 from benchmarks.nets import NETS
 from benchmarks.peers.find import PEERS, pythons
 from benchmarks.plan import Plan
@@ -61,6 +61,8 @@ def main(arguments, menu=None):
         for section in (make for name in options.only for make in SECTIONS[name][1]):
             tables.append(section(plan))
             print(tables[-1], end="\n\n", flush=True)
+        aims = bars.table({table.title: table for table in tables})
+        print(aims if aims.rows else "", flush=True)
         facts.update(peers(plan, options.without))
         arenas = list(plan.arenas.values())
         facts["rounds"] = f"{plan.rounds} of {plan.seconds:g} s a turn; {disturbances(arenas)}"
