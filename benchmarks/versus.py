@@ -127,6 +127,8 @@ class Arena:
         what:       words for `failures` that tell this contest from others of its task
         A side that fails or computes something else is left out; all are when it is the first.
         """
+        if sys.stderr.isatty():
+            print(f"\r\033[K{task} {what}", end="\r", file=sys.stderr, flush=True)
         sides = self.eager() if sides is None else sides
         file = f"{self.folder}/arrays.npz"
         numpy.savez(file, **arrays)
