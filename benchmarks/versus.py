@@ -127,8 +127,7 @@ class Arena:
         what:       words for `failures` that tell this contest from others of its task
         A side that fails or computes something else is left out; all are when it is the first.
         """
-        if sys.stderr.isatty():
-            print(f"\r\033[K{task} {what}", end="\r", file=sys.stderr, flush=True)
+        show(f"{task} {what}")
         sides = self.eager() if sides is None else sides
         file = f"{self.folder}/arrays.npz"
         numpy.savez(file, **arrays)
@@ -147,13 +146,16 @@ class Arena:
                 turns.append((side.name, side.worker))
             except (Disagreement, RuntimeError) as error:
                 self.failures.append(f"{' '.join(filter(None, (task, what)))}, {side.name}: {error}".strip())
+                show("")
                 print(f"left out: {self.failures[-1]}", file=sys.stderr, flush=True)
                 if side is sides[0]:
                     return Outcome({}, 0, 0)
         if peak:
             sides[0].worker.ask(do="prepare", name="peak", task="peak", layout="contiguous", **settings)
             turns.append(("peak", sides[0].worker))
-        return self._rounds(turns, (threads, isa) if peak else None, seconds or self.seconds)
+        outcome = self._rounds(turns, (threads, isa) if peak else None, seconds or self.seconds)
+        show("")
+        return outcome
 
     def _rounds(self, turns, peak, seconds):
         """Rounds of turns until enough were undisturbed; `peak` is the key of the last side's best time, if it is one."""
@@ -175,6 +177,12 @@ class Arena:
         side.worker.ask(do="outputs", name=side.name, path=path)
         with numpy.load(path) as file:
             return dict(file)
+
+
+def show(text):
+    """On a terminal, what is being done, in place of what was."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def check(task, side, outputs, expected, tolerance):
