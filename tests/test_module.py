@@ -311,3 +311,20 @@ def test_repr_of_extra_lines():
             return "one\ntwo"
 
     assert repr(Two()) == "Two(\n  one\n  two\n)"
+
+
+def test_a_short_way_to_parameters_sees_what_the_table_holds():
+    layer = nn.Linear(2, 3)
+    p = layer._parameters["weight"] = nn.Parameter(engine.ones(3, 2))
+    assert layer.weight is p
+    del layer.bias
+    with pytest.raises(AttributeError, match="'Linear' object has no attribute 'bias'"):
+        _ = layer.bias
+    assert not hasattr(layer, "bias")
+    layer.bias = other = engine.zeros(3)  # no Parameter: an attribute like any other
+    assert layer.bias is other and "bias" not in dict(layer.named_parameters())
+    del layer.weight
+    layer.weight = p
+    assert layer.weight is p and "weight" in layer._parameters
+    with pytest.raises(AttributeError, match="before assigning"):
+        nn.Linear.__new__(nn.Linear).weight = p

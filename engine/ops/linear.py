@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.geometry import ShapeError
+from engine.ops._images import shaped
 from engine.ops._op import DtypeError, check_floats, expect_tensors, op
 from engine.ops.pointwise import add, mul
 from engine.ops.shape import expand, reshape, transpose
@@ -21,27 +22,29 @@ def linear(k, input, weight, bias=None):
     if w.ndim == 1 and x.ndim and x.shape[-1:] == w.shape and (b is None or not b.ndim):
         return _one_output(k, x, w, b)
     check_linear(x, w, b)
-    rows = math.prod(x.shape[:-1])
-    outputs, inputs = (rows, w.shape[0]), (rows, w.shape[1])
+    x_shape, (out_features, in_features) = x.shape, w.shape
+    rows = math.prod(x_shape[:-1])
+    outputs, inputs = (rows, out_features), (rows, in_features)
     return k.linear(x, w, b), (
-        lambda g: k.matmul(g.reshape(outputs), w).reshape(g.shape[:-1] + w.shape[1:]),
-        lambda g: k.matmul(g.reshape(outputs).T, x.reshape(inputs)),
-        lambda g: k.column_sum(g.reshape(outputs)),
+        lambda g: shaped(k.matmul(shaped(g, outputs), w), x_shape),
+        lambda g: k.matmul(shaped(g, outputs).T, shaped(x, inputs)),
+        lambda g: k.column_sum(shaped(g, outputs)),
     )
 
 
 def check_linear(x, w, b):
     """Errors unless x[..., K], w[O, K] and b[O] or None fit together."""
     check_floats("linear", input=x, weight=w, bias=b)
-    if w.ndim != 2:
-        raise ShapeError(f"linear expects weights [out_features, in_features] or [in_features], got shape {w.shape}")
-    if not x.ndim or x.shape[-1] != w.shape[1]:
+    of_x, of_w = x.shape, w.shape
+    if len(of_w) != 2:
+        raise ShapeError(f"linear expects weights [out_features, in_features] or [in_features], got shape {of_w}")
+    if not of_x or of_x[-1] != of_w[1]:
         raise ShapeError(
-            f"linear got input {x.shape}, but in_features is {w.shape[1]} (last dimension must match)"
-            f"\n  Fix: in_features={x.shape[-1] if x.ndim else 1}"
+            f"linear got input {of_x}, but in_features is {of_w[1]} (last dimension must match)"
+            f"\n  Fix: in_features={of_x[-1] if of_x else 1}"
         )
-    if b is not None and b.shape != (w.shape[0],):
-        raise ShapeError(f"linear got a bias of shape {b.shape}, expected ({w.shape[0]},)")
+    if b is not None and b.shape != of_w[:1]:
+        raise ShapeError(f"linear got a bias of shape {b.shape}, expected ({of_w[0]},)")
 
 
 def _one_output(k, x, w, b):
