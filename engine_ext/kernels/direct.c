@@ -71,6 +71,10 @@ INLINE void direct(
     int64_t done = 0;
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++) from[v] = image + at[v];
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) __builtin_prefetch(c + r * ldc + to[v], 1);
     do {
         int64_t steps = k - done > LONGEST_SUM ? LONGEST_SUM : k - done;
 #pragma GCC unroll 16
