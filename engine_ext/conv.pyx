@@ -1,5 +1,5 @@
 """Convolution, and its gradient by the input: images are staged so that every convolution has stride 1, then one of
-four ways computes it; no matrix of patches is ever written out.
+four ways computes it (conv_ways.pyx); no matrix of patches is ever written out.
 
 A staged image lies in planes of zeros wide enough for its padding, columns and rows that a stride takes together side
 by side (stage.pxd). The input gradient is the same convolution with rotated, swapped weights; that of a strided one
@@ -13,8 +13,22 @@ from libc.stdint cimport int64_t
 cimport numpy as cnp
 from numpy cimport PyArray_DIM, PyArray_NDIM
 
-from engine_ext._isa cimport Conv2d, K, Stage
+from engine_ext._isa cimport Conv2d, K
 from engine_ext.arrays cimport f32, is_f32
+from engine_ext.conv_ways cimport (
+    ACROSS,
+    DIRECT,
+    FLIPPED,
+    PACKED,
+    SLACK,
+    Convolution,
+    Phase,
+    Region,
+    Way,
+    compute_region,
+    panel_start,
+    region_scratch,
+)
 from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
 from engine_ext.memory cimport Block, borrow, empty_f32, piece
 from engine_ext.parallel cimport enter, leave, threads_for
@@ -34,58 +48,9 @@ from engine_ext.stage cimport (
 cnp.import_array()
 
 cdef enum:
-    DEPTH = 384             # PACKED: taps of a panel
-    WIDE = 4                # PACKED: column panels that share a pass over the weights
     STAGE_FLOATS = 1 << 17  # of images staged at a time, per thread
     WOVEN_FLOATS = 1 << 17  # of phases computed before they are woven
     TASKS = 16              # worth having, whatever the number of threads
-    SLACK = 256             # bytes behind a panel or stage that may be touched
-
-
-cdef enum Way:
-    PACKED      # patches are packed; tiles of outputs by pixels
-    DIRECT      # patches are read from the image; tiles of outputs by pixels, vectors along image rows
-    ACROSS      # patches are read from the image; tiles of pixels by outputs
-    FLIPPED     # patches are packed; tiles of pixels by outputs: few pixels, many outputs
-
-
-cdef struct Phase:
-    # Outputs y[uh * line + a, uw * column + b]: a convolution of stride 1.
-    int64_t lines, width    # outputs
-    int64_t rows            # window rows that have taps
-    int64_t row_taps        # of each of them
-    int64_t taps            # [rows][c / groups][columns], or natural: [c / groups][rows][columns]
-    int64_t *places         # [rows] the image row of each, for output 0
-    int64_t *offsets        # [taps] from a pixel to its taps, in the staged image
-    int64_t *sources        # [taps] of their weights
-    float *weights          # packed: [group][panel][taps][weight_width]
-
-
-cdef struct Convolution:
-    Conv2d q
-    const float *x
-    const float *w
-    const float *bias
-    float *y
-    bint rotated            # weights as the input gradient needs them
-    bint relu
-    Way way
-    Axis down, along        # the two axes
-    Stage stage
-    bint staged
-    bint natural            # taps in the order of the weights, none ever left out
-    int64_t plane           # floats of a channel, staged or not
-    float *stages           # staged images
-    const float *images     # staged or x itself: image `first`
-    const float *images_end  # nothing at or beyond it is read
-    int64_t first
-    int64_t rows            # outputs of a group
-    int64_t weight_width, panels    # weights of how many outputs a panel holds, panels of a group
-    int64_t uh, uw          # phases that have outputs
-    Phase *phases           # [uh][uw]
-    bint woven              # whether there is more than one
-    int64_t lines, bands, blocks    # tasks of an image and group: bands of `lines`, blocks of row panels
-    int64_t apart           # woven: floats of a phase's band
 
 
 cdef int convolve(Convolution *f) except -1:
@@ -115,9 +80,7 @@ cdef int convolve(Convolution *f) except -1:
     cdef Block tables = borrow(phases * sizeof(Phase) + (2 * taps + phases * q.kh) * sizeof(int64_t))
     cdef Block stage = borrow(wave * q.c * f.plane * sizeof(float) + SLACK) if f.staged else None
     cdef size_t woven = piece(phases * f.apart * ceil_div(f.panels, f.blocks) * f.weight_width * sizeof(float))
-    cdef size_t step = woven + piece(WIDE * K.nr * DEPTH * sizeof(float) + SLACK)
-    if f.way == FLIPPED:
-        step += piece(WIDE * K.nr * f.panels * K.nr * sizeof(float))
+    cdef size_t step = woven + region_scratch(f)
     cdef Block scratch = borrow(step * team)
     f.phases = <Phase *>tables.data
     tabulate(f, <int64_t *>(f.phases + phases), <float *>weights.data)
@@ -221,11 +184,6 @@ cdef void tabulate(Convolution *f, int64_t *table, float *weights) noexcept nogi
             weights += q.groups * f.panels * p.taps * f.weight_width
 
 
-cdef inline int64_t panel_start(const Convolution *f, int64_t panel) noexcept nogil:
-    """The first output of a panel; panels are equally full."""
-    return panel * f.rows // f.panels
-
-
 cdef void pack_panel(const Convolution *f, int64_t task) noexcept nogil:
     """One panel of weights: `task` counts (phase, group, panel)."""
     cdef const Conv2d *q = &f.q
@@ -244,25 +202,10 @@ cdef void pack_panel(const Convolution *f, int64_t task) noexcept nogil:
         K.pack_weights(weights, <int>f.weight_width, f.w + base, step, p.sources, count, p.taps)
 
 
-cdef struct Region:
-    # A band of a phase: some outputs of one image.
-    const Convolution *f
-    const Phase *p
-    const float *x          # staged image, at the first pixel of the band's first window
-    const float *weights    # of the group: [panel][taps][weight_width]
-    const float *bias       # of the group, or NULL
-    float *y                # its first output: of panel `panel0`
-    int64_t plane           # from output to output there
-    int64_t panel0, panel1
-    int64_t line0           # first line in the phase
-    int64_t lines, width    # pixels
-    bint flat               # whether `width` is that of all lines together
-
-
 cdef void band_task(
     const Convolution *f,
     int64_t task,           # counts (image of the wave, group, band, block)
-    char *scratch,          # woven phases, from `panels` on packed patches
+    char *scratch,          # woven phases; from `panels` on what the way needs
     size_t panels,
 ) noexcept nogil:
     cdef const Conv2d *q = &f.q
@@ -290,144 +233,10 @@ cdef void band_task(
         if t.flat:
             t.width *= t.lines
             t.lines = 1
-        if f.way == ACROSS:
-            across_region(&t)
-        elif f.way == DIRECT:
-            direct_region(&t)
-        elif f.way == PACKED:
-            packed_region(&t, <float *>(scratch + panels))
-        else:
-            flipped_region(&t, <float *>(scratch + panels),
-                           <float *>(scratch + panels + piece(WIDE * K.nr * DEPTH * sizeof(float) + SLACK)))
+        compute_region(&t, scratch + panels)
     for i in range(channels if f.woven else 0):
         K.weave_plane(min(f.lines * f.uh, q.oh - line * f.uh), q.ow, f.uh, f.uw, <float *>scratch + i * t.plane,
                       f.apart, y + i * q.oh * q.ow)
-
-
-cdef void window_rows(const Region *t, int64_t first, int64_t last, int64_t *start, int64_t *taps) noexcept nogil:
-    """The taps that lines first .. last of the region need: window rows outside of the image are left out."""
-    cdef const Phase *p = t.p
-    cdef int64_t i = 0, j = p.rows, stride = t.f.q.sh, h = t.f.q.h
-    if t.f.natural:
-        start[0], taps[0] = 0, p.taps
-        return
-    if t.flat:
-        first, last = 0, t.f.lines - 1
-    while i < j and p.places[i] + (t.line0 + last) * stride < 0:
-        i += 1
-    while j > i and p.places[j - 1] + (t.line0 + first) * stride >= h:
-        j -= 1
-    start[0], taps[0] = i * p.row_taps, (j - i) * p.row_taps
-
-
-cdef void direct_region(const Region *t) noexcept nogil:
-    """Vectors along image rows; the last of a row overlaps the one before it."""
-    cdef const Convolution *f = t.f
-    cdef int64_t lanes = K.lanes, mr = K.mr, vectors = ceil_div(t.width, lanes), some = K.nr // lanes
-    cdef int64_t last = t.lines * vectors, n, i, v, r, line = 0, column, start = 0, taps = 0
-    cdef int64_t row0 = panel_start(f, t.panel0), row
-    cdef int64_t at[4]
-    cdef int64_t to[4]
-    for i in range(ceil_div(last, some)):
-        n = min(some, last - i * some)
-        for v in range(n):
-            line = (i * some + v) // vectors
-            column = max(min((i * some + v) % vectors * lanes, t.width - lanes), 0)
-            at[v], to[v] = line * f.stage.width + column, line * t.width + column
-        window_rows(t, i * some // vectors, line, &start, &taps)
-        for r in range(t.panel0, t.panel1):
-            row = panel_start(f, r)
-            K.direct_tile(panel_start(f, r + 1) - row, n, taps, t.weights + (r * t.p.taps + start) * mr, t.x,
-                          t.p.offsets + start, at, to, min(lanes, t.width), t.y + (row - row0) * t.plane, t.plane,
-                          t.bias + row if t.bias != NULL else NULL, f.relu)
-
-
-cdef void across_region(const Region *t) noexcept nogil:
-    """Lines in equal tiles of at most MR pixels, all outputs of each."""
-    cdef const Convolution *f = t.f
-    cdef int64_t nr = K.nr, tiles = ceil_div(t.width, K.mr), line, i, r, first, start = 0, taps = 0
-    cdef int64_t row0 = panel_start(f, t.panel0), row
-    for r in range(t.panel0, t.panel1):
-        row = panel_start(f, r)
-        for line in range(t.lines):
-            window_rows(t, line, line, &start, &taps)
-            for i in range(tiles):
-                first = i * t.width // tiles
-                K.across_tile((i + 1) * t.width // tiles - first, panel_start(f, r + 1) - row, taps,
-                              t.x + line * f.stage.width + first, t.p.offsets + start,
-                              t.weights + (r * t.p.taps + start) * nr,
-                              t.y + (row - row0) * t.plane + line * t.width + first, t.plane,
-                              t.bias + row if t.bias != NULL else NULL, f.relu)
-
-
-cdef void packed_region(
-    const Region *t,
-    float *panels,          # scratch [WIDE][DEPTH][NR]
-) noexcept nogil:
-    """Panels of patches, a few at a time, and all outputs of them."""
-    cdef const Convolution *f = t.f
-    cdef int64_t mr = K.mr, nr = K.nr, pixels = t.lines * t.width, count = ceil_div(pixels, nr), bundle, j0, j1, j, r
-    cdef int64_t start = 0, taps = 0, depths, i, k0, depth, row, row0 = panel_start(f, t.panel0)
-    cdef float *y
-    window_rows(t, 0, t.lines - 1, &start, &taps)
-    depths = max(ceil_div(taps, DEPTH), 1)
-    for bundle in range(ceil_div(count, WIDE)):
-        j0, j1 = bundle * WIDE, min((bundle + 1) * WIDE, count)
-        for i in range(depths):
-            k0 = start + i * taps // depths
-            depth = start + (i + 1) * taps // depths - k0
-            for j in range(j0, j1):
-                K.pack_patches(panels + (j - j0) * DEPTH * nr, nr, t.x, f.images_end, f.stage.width, t.p.offsets + k0,
-                               t.width, depth, j * nr, min(nr, pixels - j * nr))
-            for r in range(t.panel0, t.panel1):
-                row = panel_start(f, r)
-                y = t.y + (row - row0) * t.plane
-                for j in range(j0, j1):
-                    K.gemm_tile(panel_start(f, r + 1) - row, min(nr, pixels - j * nr), depth,
-                                t.weights + (r * t.p.taps + k0) * mr, panels + (j - j0) * DEPTH * nr, nr, y + j * nr,
-                                t.plane, t.bias + row if t.bias != NULL and i == 0 else NULL, NULL, i > 0)
-    if f.relu:
-        for r in range(panel_start(f, t.panel1) - row0):
-            K.map_relu(pixels, t.y + r * t.plane, t.y + r * t.plane)
-
-
-cdef void flipped_region(
-    const Region *t,
-    float *panels,          # scratch [tiles][DEPTH][MR], WIDE * NR pixels in all
-    float *sums,            # scratch [WIDE * NR][panels][NR]
-) noexcept nogil:
-    """Equal panels of at most MR pixels, all outputs of each."""
-    cdef const Convolution *f = t.f
-    cdef int64_t mr = K.mr, nr = K.nr, pixels = t.lines * t.width, tiles = ceil_div(pixels, mr), some = WIDE * nr // mr
-    cdef int64_t start = 0, taps = 0, depths, bundle, i, j, j0, j1, k0, depth, r, row, row0 = panel_start(f, t.panel0)
-    cdef int64_t pixel, base, count, outputs, ld = f.panels * nr
-    window_rows(t, 0, t.lines - 1, &start, &taps)
-    depths = max(ceil_div(taps, DEPTH), 1)
-    for bundle in range(ceil_div(tiles, some)):
-        j0, j1 = bundle * some, min((bundle + 1) * some, tiles)
-        base = j0 * pixels // tiles
-        for i in range(depths):
-            k0 = start + i * taps // depths
-            depth = start + (i + 1) * taps // depths - k0
-            for j in range(j0, j1):
-                pixel = j * pixels // tiles
-                K.pack_patches(panels + (j - j0) * DEPTH * mr, mr, t.x, f.images_end, f.stage.width, t.p.offsets + k0,
-                               t.width, depth, pixel, (j + 1) * pixels // tiles - pixel)
-            for r in range(t.panel0, t.panel1):
-                outputs = ceil_div(panel_start(f, r + 1) - panel_start(f, r), K.lanes) * K.lanes
-                for j in range(j0, j1):
-                    pixel = j * pixels // tiles
-                    K.gemm_tile((j + 1) * pixels // tiles - pixel, outputs, depth, panels + (j - j0) * DEPTH * mr,
-                                t.weights + (r * t.p.taps + k0) * nr, nr, sums + (pixel - base) * ld + r * nr, ld,
-                                NULL, NULL, i > 0)
-        for r in range(t.panel0, t.panel1):
-            row = panel_start(f, r)
-            for j in range(j0, j1):
-                pixel = j * pixels // tiles
-                count = (j + 1) * pixels // tiles - pixel
-                K.store_columns(count, panel_start(f, r + 1) - row, sums + (pixel - base) * ld + r * nr, ld,
-                                t.y + (row - row0) * t.plane + pixel, t.plane,
-                                t.bias + row if t.bias != NULL else NULL, f.relu)
 
 
 def conv2d(x, w, b, geom, relu=False):
