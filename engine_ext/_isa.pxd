@@ -140,6 +140,11 @@ cdef extern from "kernels.h" nogil:
                                  const float *bias, int relu, float *stage, float *y) noexcept nogil
         void (*winograd4_output_pool)(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
                                       const float *bias, float *stage, float *y, uint8_t *taps) noexcept nogil
+        # phases.c
+        void (*split_plane)(int64_t h, int64_t w, int64_t top, int64_t left, int64_t dh, int64_t dw, const float *x,
+                            int64_t rows, int64_t columns, float *y, int64_t step) noexcept nogil
+        void (*merge_plane)(int64_t h, int64_t w, int64_t dh, int64_t dw, const float *y,
+                            int64_t step, int64_t rows, int64_t columns, float *x) noexcept nogil
         # machine.c
         double (*fma_chains)(int64_t rounds) noexcept nogil
         void (*stream_read)(const float *x, int64_t n, float *sum) noexcept nogil

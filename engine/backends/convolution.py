@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from engine_ext._isa import isa
 
-from engine_ext import conv, depthwise, unfold, winograd, winograd_dw
+from engine_ext import conv, depthwise, phases, unfold, winograd, winograd_dw
 
 verbose = os.environ.get("ENGINE_VERBOSE") == "1"
 
@@ -69,6 +69,18 @@ def fills_tiles4(geom, height, width):
     return min(geom.c, geom.o) >= 16 and computed <= 1.8 * height * width and isa() != "baseline"
 
 
+def dilated_3x3(geom):
+    (dh, dw), (sh, sw) = geom.dilation, geom.stride
+    plain = (geom.kh, geom.kw) == (3, 3) and geom.groups == sh == sw == 1 and geom.upsample == (1, 1)
+    return plain and 1 < dh * dw and dh <= geom.oh and dw <= geom.ow
+
+
+def fills_tiles_in_phases(geom):
+    return fills_tiles4(geom, geom.phases.oh, geom.phases.ow) and fills_tiles4(
+        geom, geom.input_phases.h, geom.input_phases.w
+    )
+
+
 def is_depthwise(geom):
     """One input channel to an output, and windows that depthwise.c knows."""
     if geom.groups != geom.c or geom.kh != geom.kw or geom.upsample != (1, 1):
@@ -88,6 +100,8 @@ FORWARD = (
     Algorithm("winograd4", winograd.conv2d4, plain_3x3, lambda q: fills_tiles4(q, q.oh, q.ow), 1.5e-5,
               relu=True, pooled=winograd.conv2d4_relu_pool, prepare=winograd.transform_weights),
     Algorithm("winograd2", winograd.conv2d2, plain_3x3, never, relu=True),
+    # images taken apart by their dilation, then winograd4
+    Algorithm("phases", phases.conv2d, dilated_3x3, fills_tiles_in_phases, 1.5e-5),
     # patches packed straight into the panels of the matrix product
     Algorithm("im2col", conv.conv2d, always, always, relu=True),
     # patches written out as a matrix first: to force, teach and measure
@@ -97,12 +111,14 @@ INPUT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dx, is_depthwise, several_groups),
     Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, lambda q: fills_tiles4(q, q.h, q.w), 1.5e-5),
     Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, never),
+    Algorithm("phases", phases.conv2d_dx, dilated_3x3, fills_tiles_in_phases, 1.5e-5),
     Algorithm("im2col", conv.conv2d_dx, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dx_fold, crops_nothing, never),
 )
 WEIGHT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dw, is_depthwise, several_groups),
     Algorithm("winograd4", winograd_dw.conv2d_dw, plain_3x3, many_channels, 5e-5),
+    Algorithm("phases", phases.conv2d_dw, dilated_3x3, fills_tiles_in_phases, 5e-5),
     Algorithm("im2col", conv.conv2d_dw, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dw_unfold, crops_nothing, never),
 )

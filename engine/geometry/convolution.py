@@ -173,6 +173,25 @@ class Conv2dGeometry:
         return (self.n, self.o, self.oh, self.ow)
 
     @cached_property
+    def phases(self) -> Conv2dGeometry:
+        """The plain convolution of the dh * dw images into which a dilated one of stride 1 falls, padding in them."""
+        (dh, dw), oh, ow = self.dilation, -(-self.oh // self.dilation[0]), -(-self.ow // self.dilation[1])
+        return replace(
+            self, n=self.n * dh * dw, h=oh + self.kh - 1, w=ow + self.kw - 1, padding=(0, 0, 0, 0), dilation=(1, 1),
+            oh=oh, ow=ow,
+        )  # fmt: skip
+
+    @cached_property
+    def input_phases(self) -> Conv2dGeometry:
+        """The plain convolution whose input gradient gives those of the dh * dw images that dx falls into."""
+        (dh, dw), h, w = self.dilation, -(-self.h // self.dilation[0]), -(-self.w // self.dilation[1])
+        back_h, back_w = self.kh - 1, self.kw - 1
+        return replace(
+            self, n=self.n * dh * dw, h=h, w=w, padding=(back_h, back_h, back_w, back_w), dilation=(1, 1),
+            oh=h + back_h, ow=w + back_w,
+        )  # fmt: skip
+
+    @cached_property
     def transposed(self) -> Conv2dGeometry:
         """The convolution of the output's gradient, with weights swapped and rotated, that gives dx."""
         (sh, sw), (dh, dw) = self.stride, self.dilation
