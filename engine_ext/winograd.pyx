@@ -46,6 +46,7 @@ cdef struct Winograd:
     int64_t rows, cols      # tiles of an image
     int64_t unit_images, unit_rows, unit_cols   # of a unit: images, or a rectangle of one
     int64_t units, tiles    # units; tiles of the largest, even
+    bint few                # tiles in all
     int64_t v_step, u_step, m_step  # floats between positions
     int64_t v_size, u_size, m_size  # floats of a unit's inputs, of 2 * LANES outputs' weights, of a unit's products
     int64_t stage_size
@@ -77,20 +78,24 @@ cdef int read_plain(object geom, Conv2d *q) except -1:
 cdef void plan(Winograd *f, int team) noexcept:
     """Fills in everything that follows from f.q, f.m and the number of threads."""
     cdef Conv2d *q = &f.q
-    cdef int64_t lanes = K.lanes, wanted, row_units, per_image
+    cdef int64_t lanes = K.lanes, wanted = UNIT_TILES, row_units, per_image, shares = team
     f.positions = (f.m + 2) * (f.m + 2)
     f.blocks, f.outs = ceil_div(q.c, lanes), ceil_div(q.o, 2 * lanes)
     f.rows, f.cols = ceil_div(q.oh, f.m), ceil_div(q.ow, f.m)
     per_image = f.rows * f.cols
-    wanted = max(min(UNIT_FLOATS // (f.positions * (f.blocks + 2) * lanes), UNIT_TILES), 1)
+    f.few = q.n * per_image <= FEW_TILES
+    if f.few:
+        shares = ceil_div(team, min(f.outs, f.blocks))
+    else:
+        wanted = max(min(UNIT_FLOATS // (f.positions * (f.blocks + 2) * lanes), wanted), 1)
     f.unit_images, f.unit_rows, f.unit_cols = 1, 1, f.cols
     if 2 * per_image <= wanted:
-        f.unit_images = max(min(wanted // per_image, ceil_div(q.n, team)), 1)
+        f.unit_images = max(min(wanted // per_image, ceil_div(q.n, shares)), 1)
         f.unit_rows = f.rows
     elif f.cols <= wanted:
         row_units = ceil_div(f.rows, max(wanted // f.cols, 1))
-        if q.n * row_units < team:
-            row_units = min(team, f.rows)
+        if q.n * row_units < shares:
+            row_units = min(shares, f.rows)
         f.unit_rows = ceil_div(f.rows, row_units)
     else:
         f.unit_cols = ceil_div(f.cols, ceil_div(f.cols, wanted))
@@ -230,16 +235,16 @@ cdef int convolve(Winograd *f, Weights prepared) except -1:
     cdef unsigned mode = 0
     cdef Block weights = None, inputs = None
     plan(f, team)
-    cdef bint few = tiles <= FEW_TILES, transforms = False
+    cdef bint transforms = False
     cdef size_t step
     if prepared is not None and prepared.lanes == K.lanes:
         f.u = <float *>prepared.block.data
-    elif not few:
+    elif not f.few:
         weights = borrow(f.outs * f.u_size * sizeof(float))
         f.u = <float *>weights.data
         transforms = True
-    ranges = min(ceil_div(team, f.outs), f.units) if few else 1
-    if few:
+    ranges = min(ceil_div(team, f.outs), f.units) if f.few else 1
+    if f.few:
         inputs = borrow(f.units * f.v_size * sizeof(float))
         f.v = <float *>inputs.data
         scratch_floats = f.positions * odd_lines(CHUNK * 2 * K.lanes) + ceil_div(f.units, max(ranges, 1)) * f.m_size
@@ -252,7 +257,7 @@ cdef int convolve(Winograd *f, Weights prepared) except -1:
         if transforms:
             for i in prange(ceil_div(q.o, K.lanes) * f.blocks, schedule="static"):
                 weight_task(f, i)
-        if few:
+        if f.few:
             for i in prange(f.units * f.blocks, schedule="static"):
                 transform_input(f, i // f.blocks, i % f.blocks, piece_of(scratch.data, step),
                                 f.v + i // f.blocks * f.v_size)

@@ -225,10 +225,27 @@ INLINE void weight_tile(const int m, const float *taps, int turn, float *u, int6
     }
 }
 
-/* Columns of a row-major matrix to vectors: out[p] holds src[lane][p], lanes below `count`. */
-static __attribute__((noinline)) void lanes_of_rows(float *out, const float *src, int64_t ld, int64_t count, int64_t n)
+/* Taps [channel][tap][LANES] of some channels, whose taps lie together for each output. */
+static __attribute__((noinline)) void taps_of_channels(float *taps, const float *w, int64_t out_step, int64_t outs,
+                                                       int64_t channels)
 {
-    copy_columns(out, LANES, src, ld, count, n);
+    copy_columns(taps, LANES, w, out_step, outs, 9 * channels);
+}
+
+/* Taps [tap][LANES] of one channel, whose outputs lie together. */
+static __attribute__((noinline)) void taps_of_outputs(float *taps, const float *w, int64_t outs)
+{
+#pragma GCC unroll 2
+    for (int t = 0; t < 8; t += LANES) {
+        vec m[LANES];
+#pragma GCC unroll 16
+        for (int o = 0; o < LANES; o++) m[o] = o < outs ? load_first(w + o * 9 + t, 9 - t) : (vec){0};
+        transpose(m);
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES && i < 9 - t; i++) store(taps + (t + i) * LANES, m[i]);
+    }
+    if (LANES < 9)
+        for (int64_t o = 0; o < outs; o++) taps[8 * LANES + o] = w[o * 9 + 8];
 }
 
 INLINE void weights(const int m, const float *w, int64_t out_step, int64_t in_step, int rotated, int64_t outs,
@@ -238,12 +255,12 @@ INLINE void weights(const int m, const float *w, int64_t out_step, int64_t in_st
     memset(taps, 0, sizeof taps);
     for (int64_t c = 0; c < channels; c++, u += 2 * LANES) {
         if (rotated) {
-            lanes_of_rows(taps, w + c * in_step, out_step, outs, 9);
+            taps_of_outputs(taps, w + c * in_step, outs);
             weight_tile(m, taps + 8 * LANES, -1, u, step);
             continue;
         }
         if (c % LANES == 0)
-            lanes_of_rows(taps, w + c * in_step, out_step, outs, 9 * (channels - c < LANES ? channels - c : LANES));
+            taps_of_channels(taps, w + c * in_step, out_step, outs, channels - c < LANES ? channels - c : LANES);
         weight_tile(m, taps + c % LANES * 9 * LANES, 1, u, step);
     }
 }
