@@ -242,7 +242,8 @@ static __attribute__((noinline)) void taps_of_outputs(float *taps, const float *
         for (int o = 0; o < LANES; o++) m[o] = o < outs ? load_first(w + o * 9 + t, 9 - t) : (vec){0};
         transpose(m);
 #pragma GCC unroll 16
-        for (int i = 0; i < LANES && i < 9 - t; i++) store(taps + (t + i) * LANES, m[i]);
+        for (int i = 0; i < LANES; i++)
+            if (t + i < 9) store(taps + (t + i) * LANES, m[i]);
     }
     if (LANES < 9)
         for (int64_t o = 0; o < outs; o++) taps[8 * LANES + o] = w[o * 9 + 8];
