@@ -63,10 +63,23 @@ def many_channels(geom):
     return min(geom.c, geom.o) >= 16
 
 
-def fills_tiles4(geom, height, width):
-    """Many channels, and not much of the tiles of 4x4 outputs beyond the edges."""
-    computed = (height + 3) // 4 * ((width + 3) // 4) * 16
-    return min(geom.c, geom.o) >= 16 and computed <= 1.8 * height * width and isa() != "baseline"
+def fills_tiles4(height, width):
+    """Whether tiles of 4x4 outputs need clearly fewer products than those of 2x2: not so on maps of 1, 2, 5 and 6."""
+    tiles4, tiles2 = (-(-height // m) * -(-width // m) for m in (4, 2))
+    return 36 * tiles4 < 0.9 * 16 * tiles2
+
+
+def worth_tiles(geom):
+    """As measured with AVX-512 and AVX2; the baseline was not."""
+    return many_channels(geom) and isa() != "baseline"
+
+
+def wins4(geom):
+    return worth_tiles(geom) and fills_tiles4(geom.oh, geom.ow)
+
+
+def wins4_dx(geom):
+    return worth_tiles(geom) and fills_tiles4(geom.h, geom.w)
 
 
 def dilated_3x3(geom):
@@ -76,9 +89,8 @@ def dilated_3x3(geom):
 
 
 def fills_tiles_in_phases(geom):
-    return fills_tiles4(geom, geom.phases.oh, geom.phases.ow) and fills_tiles4(
-        geom, geom.input_phases.h, geom.input_phases.w
-    )
+    forward, back = geom.phases, geom.input_phases
+    return worth_tiles(geom) and fills_tiles4(forward.oh, forward.ow) and fills_tiles4(back.h, back.w)
 
 
 def is_depthwise(geom):
@@ -97,9 +109,10 @@ def several_groups(geom):
 FORWARD = (
     # planes one by one, in strips of vectors
     Algorithm("depthwise", depthwise.conv2d, is_depthwise, several_groups),
-    Algorithm("winograd4", winograd.conv2d4, plain_3x3, lambda q: fills_tiles4(q, q.oh, q.ow), 1.5e-5,
+    Algorithm("winograd4", winograd.conv2d4, plain_3x3, wins4, 1.5e-5,
               relu=True, pooled=winograd.conv2d4_relu_pool, prepare=winograd.transform_weights),
-    Algorithm("winograd2", winograd.conv2d2, plain_3x3, never, relu=True),
+    Algorithm("winograd2", winograd.conv2d2, plain_3x3, worth_tiles,
+              relu=True, prepare=lambda w: winograd.transform_weights(w, 2)),
     # images taken apart by their dilation, then winograd4
     Algorithm("phases", phases.conv2d, dilated_3x3, fills_tiles_in_phases, 1.5e-5),
     # patches packed straight into the panels of the matrix product
@@ -109,8 +122,8 @@ FORWARD = (
 )  # fmt: skip
 INPUT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dx, is_depthwise, several_groups),
-    Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, lambda q: fills_tiles4(q, q.h, q.w), 1.5e-5),
-    Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, never),
+    Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, wins4_dx, 1.5e-5),
+    Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, worth_tiles),
     Algorithm("phases", phases.conv2d_dx, dilated_3x3, fills_tiles_in_phases, 1.5e-5),
     Algorithm("im2col", conv.conv2d_dx, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dx_fold, crops_nothing, never),
