@@ -148,8 +148,11 @@ def empty(shape, dtype="float32"):
         shape = (shape,)
     if len(shape) > 32:
         raise ValueError(f"at most 32 dimensions, got {len(shape)}")
-    for i in range(len(shape)):
-        sizes[i] = shape[i]
+    try:
+        for i in range(len(shape)):
+            sizes[i] = shape[i]
+    except OverflowError:
+        raise ValueError(f"the shape {tuple(shape)} has a size of more than 2**63 - 1") from None
     return empty_array(len(shape), sizes, wanted.type_num)
 
 

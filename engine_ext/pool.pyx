@@ -88,7 +88,7 @@ cdef Tasks split(const Pool2d *q, int64_t rows) noexcept nogil:
         pieces = min(ceil_div(ENOUGH, t.planes), plane // SMALLEST + 1)
         t.each = (ceil_div(rows, pieces) + 1) // 2 * 2
         pieces = ceil_div(rows, t.each)
-    t.count = ceil_div(t.planes, t.many) * pieces
+    t.count = ceil_div(t.planes, t.many) * pieces if rows else 0
     return t
 
 

@@ -13,6 +13,7 @@ import numpy
 
 from engine.backends.reference import Reference
 from engine.backends.reference.activation import Activation
+from engine.backends.reference.fused import Fused, halving
 from engine.backends.reference.unary import Unary
 
 
@@ -192,6 +193,12 @@ class Shape(Reference):
         y = self._pooled(x, geom, geom.dilation)
         return y, extent(geom.y_shape, "uint8" if geom.kh * geom.kw <= 256 else "int32")
 
+    def relu_max_pool2d(self, x):
+        return self.max_pool2d(x, halving(x.shape))
+
+    def relu_max_pool2d_dx(self, g, taps, x_shape):
+        return extent(x_shape, g.dtype)
+
     def avg_pool2d(self, x, geom):
         return self._pooled(x, geom, (1, 1))
 
@@ -222,6 +229,6 @@ _FAR = (  # what these give depends on elements farther away than the field tell
     "adaptive_avg_pool2d adaptive_max_pool2d interval_sums interval_argmax resize_linear resize_nearest fold unfold warp "
     "roll cumsum cumprod argsort"
 ).split()
-for _name in dir(Reference):
+for _name in {*dir(Reference)} - {*vars(Fused)}:  # which call the kernels of each layer
     if not _name.startswith("_") and _name not in vars(Shape) and callable(getattr(Reference, _name)):
         setattr(Shape, _name, _RULES.get(_name) or _computed(_name, local=_name not in _FAR))

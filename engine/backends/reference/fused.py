@@ -11,7 +11,8 @@ from engine.geometry import Pool2dGeometry
 NOWHERE = 4
 
 
-def _windows(shape):
+def halving(shape):
+    """The windows of 2x2 side by side on images of a shape."""
     return Pool2dGeometry.of(shape, 2, None, 0, 1, False, axes=2)
 
 
@@ -39,14 +40,14 @@ class Fused:
 
     def relu_max_pool2d(self, x):
         """(max_pool2d(relu(x)), taps)."""
-        y, taps = self.max_pool2d(self.relu(x), _windows(x.shape))
+        y, taps = self.max_pool2d(self.relu(x), halving(x.shape))
         return y, self.xp.where(y <= 0, self.xp.uint8(NOWHERE), taps)
 
     def relu_max_pool2d_dx(self, g, taps, x_shape):
         """Each gradient at its tap of an image of `x_shape`."""
         ended = taps == NOWHERE
         g = self.xp.where(ended, g.dtype.type(0), g)
-        return self.max_pool2d_dx(g, self.xp.where(ended, self.xp.uint8(0), taps), _windows(x_shape))
+        return self.max_pool2d_dx(g, self.xp.where(ended, self.xp.uint8(0), taps), halving(x_shape))
 
     def batch_norm_relu(self, x, mean, invstd, w, b):
         """relu(batch_norm)."""
