@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+import engine
 from engine import backends
 from engine.geometry import Conv2dGeometry, Pool2dGeometry, ShapeError, even_windows
 
@@ -321,6 +322,29 @@ def test_forcing_an_algorithm_takes_it(native, monkeypatch, capfd):
     assert "conv2d forward 3x1x32x32 -> 6x28x28 kernel 5x5" in capfd.readouterr().err
     with pytest.raises(ValueError, match="unknown convolution algorithm 'fft'; there are"):
         convolution.forced("fft")
+
+
+def test_winograd_can_be_switched_off(native):
+    convolution, *_ = native
+    geom = Conv2dGeometry.of((2, 32, 12, 12), (32, 32, 3, 3), 1, 1)
+    spread = Conv2dGeometry.of((2, 32, 24, 24), (32, 32, 3, 3), 1, 2, 2)
+
+    def taken():
+        return {convolution.choose(direction, g).name for g in (geom, spread) for direction in convolution.TABLES}
+
+    before = engine.get_winograd()
+    try:
+        engine.set_winograd(True)
+        assert taken() >= {"winograd4"}
+        engine.set_winograd(False)
+        assert taken() == {"im2col"} and not engine.get_winograd()
+        with convolution.forced("winograd4"):
+            assert convolution.choose("forward", geom).name == "winograd4"
+    finally:
+        engine.set_winograd(before)
+    assert taken() >= {"winograd4"}
+    with pytest.raises(TypeError, match="must be a bool, got 1"):
+        engine.set_winograd(1)
 
 
 @bounded(100)

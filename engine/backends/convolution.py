@@ -16,6 +16,9 @@ from engine_ext._isa import isa
 
 from engine_ext import conv, depthwise, phases, unfold, winograd, winograd_dw
 
+WORTH_KEEPING = (
+    1 << 20
+)  # bytes of weights: transformed they are four times that, and reading more takes as long as anew
 verbose = os.environ.get("ENGINE_VERBOSE") == "1"
 
 
@@ -23,7 +26,8 @@ verbose = os.environ.get("ENGINE_VERBOSE") == "1"
 class Algorithm:
     """One way to compute a direction: `kernel(array, array, [bias,] geom)`, and the tolerances it is held to.
 
-    `relative` bounds |error| by relative * RMS of the output, against float64. Forward only:
+    `relative` bounds |error| by relative * RMS of the output, against float64; `winograd`: set_winograd(False) leaves it
+    out. Forward only:
     relu      the kernel takes one more argument: whether to end in ReLU
     pooled    kernel(x, w, b, geom) of conv2d_relu_pool, or None
     prepare   prepare(w): what `kernel` behind relu, and `pooled`, take in place of transforming w again, or None
@@ -34,6 +38,7 @@ class Algorithm:
     applies: object
     wins: object
     relative: float = 1e-5
+    winograd: bool = False
     relu: bool = False
     pooled: object = None
     prepare: object = None
@@ -109,12 +114,12 @@ def several_groups(geom):
 FORWARD = (
     # planes one by one, in strips of vectors
     Algorithm("depthwise", depthwise.conv2d, is_depthwise, several_groups),
-    Algorithm("winograd4", winograd.conv2d4, plain_3x3, wins4, 1.5e-5,
+    Algorithm("winograd4", winograd.conv2d4, plain_3x3, wins4, 1.5e-5, True,
               relu=True, pooled=winograd.conv2d4_relu_pool, prepare=winograd.transform_weights),
-    Algorithm("winograd2", winograd.conv2d2, plain_3x3, worth_tiles,
+    Algorithm("winograd2", winograd.conv2d2, plain_3x3, worth_tiles, 1e-5, True,
               relu=True, prepare=lambda w: winograd.transform_weights(w, 2)),
     # images taken apart by their dilation, then winograd4
-    Algorithm("phases", phases.conv2d, dilated_3x3, fills_tiles_in_phases, 1.5e-5),
+    Algorithm("phases", phases.conv2d, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
     # patches packed straight into the panels of the matrix product
     Algorithm("im2col", conv.conv2d, always, always, relu=True),
     # patches written out as a matrix first: to force, teach and measure
@@ -122,20 +127,43 @@ FORWARD = (
 )  # fmt: skip
 INPUT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dx, is_depthwise, several_groups),
-    Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, wins4_dx, 1.5e-5),
-    Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, worth_tiles),
-    Algorithm("phases", phases.conv2d_dx, dilated_3x3, fills_tiles_in_phases, 1.5e-5),
+    Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, wins4_dx, 1.5e-5, True),
+    Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, worth_tiles, 1e-5, True),
+    Algorithm("phases", phases.conv2d_dx, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
     Algorithm("im2col", conv.conv2d_dx, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dx_fold, crops_nothing, never),
 )
 WEIGHT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dw, is_depthwise, several_groups),
-    Algorithm("winograd4", winograd_dw.conv2d_dw, plain_3x3, many_channels, 5e-5),
-    Algorithm("phases", phases.conv2d_dw, dilated_3x3, fills_tiles_in_phases, 5e-5),
+    Algorithm("winograd4", winograd_dw.conv2d_dw, plain_3x3, many_channels, 5e-5, True),
+    Algorithm("phases", phases.conv2d_dw, dilated_3x3, fills_tiles_in_phases, 5e-5, True),
     Algorithm("im2col", conv.conv2d_dw, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dw_unfold, crops_nothing, never),
 )
 TABLES = {"forward": FORWARD, "dx": INPUT_GRADIENT, "dw": WEIGHT_GRADIENT}
+
+
+class _Switch:
+    winograd = os.environ.get("ENGINE_WINOGRAD") != "0"
+
+
+_switch = _Switch()
+
+
+def get_winograd():
+    """Whether convolutions may take Winograd's algorithms."""
+    return _switch.winograd
+
+
+def set_winograd(enabled):
+    """Let convolutions take Winograd's algorithms where these are faster, as they do from the start, or keep them to
+    direct ones and matrix products: slower, with about a quarter of the rounding error.
+
+    For all threads; ENGINE_WINOGRAD=0 in the environment starts without.
+    """
+    if not isinstance(enabled, bool):
+        raise TypeError(f"set_winograd(): enabled must be a bool, got {enabled!r}")
+    _switch.winograd = enabled
 
 
 class _Forced(threading.local):
@@ -165,7 +193,7 @@ def choose(direction, geom):
     """The algorithm for `direction` ("forward", "dx", "dw") of a convolution of this geometry."""
     if _forced.name is not None or verbose:
         return _found(direction, geom)
-    taken, key = geom.taken, (direction, isa())
+    taken, key = geom.taken, (direction, isa(), _switch.winograd)
     if key not in taken:
         taken[key] = _found(direction, geom)
     return taken[key]
@@ -176,6 +204,7 @@ def _found(direction, geom):
     for a in TABLES[direction]:
         if _forced.name is None:
             reason = "does not apply" if not a.applies(geom) else "" if a.wins(geom) else "does not win"
+            reason = reason or ("is switched off" if a.winograd and not _switch.winograd else "")
         elif a.name == _forced.name and not a.applies(geom):
             raise ValueError(f"convolution algorithm {a.name!r} was forced but does not apply to {geom}")
         else:
@@ -218,7 +247,7 @@ def forward_relu_pool(x, w, b, geom):
 def inference(x, w, b, geom, relu, pool, kept):
     """conv2d_inference by the chosen algorithm, where it prepares weights; these are kept by its name."""
     a = choose("forward", geom)
-    if not a.prepare:
+    if not a.prepare or w.nbytes > WORTH_KEEPING:
         return NotImplemented
     key = (a.name, isa())
     if key not in kept:
