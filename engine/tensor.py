@@ -148,7 +148,9 @@ class Tensor:
             raise TypeError(f"{what}: gradient must be a Tensor or None, got {type(gradient).__name__}")
         if gradient.shape != self.shape:
             raise RuntimeError(f"{what}: gradient has shape {gradient.shape}, expected {self.shape}")
-        return self._k.cast(gradient._array, self.dtype)
+        return self._k.cast(gradient._array, self.dtype)[
+            ...
+        ]  # an array of its own: gradients are told apart by identity
 
     def register_hook(self, hook):
         """Call `hook(gradient)` when the gradient of this tensor is known; what it returns, if not None, replaces it.

@@ -70,8 +70,6 @@ cdef extern from "kernels.h" nogil:
         void (*store_columns)(int64_t rows, int64_t cols, const float *tile, int64_t ld, float *c, int64_t ldc,
                               const float *bias, int relu) noexcept nogil
         # pack.c
-        void (*pack_rows)(float *panel, int width, const float *src, int64_t ld, int64_t count,
-                          int64_t k) noexcept nogil
         void (*pack_columns)(float *panel, int width, const float *src, int64_t ld, int64_t count,
                              int64_t k) noexcept nogil
         void (*pack_weights)(float *panel, int width, const float *w, int64_t step, const int64_t *places,

@@ -98,6 +98,8 @@ def conv2d_dx(g, w, geom):
     dx = empty_images(q.n, q.c, q.h, q.w)
     if q.sh == 1:
         read_conv2d(geom.transposed, &back)
+        expect_shape("g", g, back.n, back.c, back.h, back.w)
+        expect_shape("dx", dx, back.n, back.o, back.oh, back.ow)
         convolve(&back, True, f32(g), f32(w), NULL, f32(dx))
     else:
         spread(&q, f32(g), f32(w), f32(dx))

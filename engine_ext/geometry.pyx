@@ -56,11 +56,11 @@ cdef int _expect_output(int64_t size, int64_t up, int64_t before, int64_t after,
 
 cdef inline bint _grow(long long *total, int64_t size) noexcept:
     """total *= size, unless that is too large."""
-    return not mul_overflows(total[0], size, total) and total[0] <= <long long>1 << 58
+    return not mul_overflows(total[0], max(size, <int64_t>1), total) and total[0] <= <long long>1 << 58
 
 
 cdef bint _fits(int64_t a, int64_t b, int64_t c, int64_t d, int64_t e=1, int64_t f=1) noexcept:
-    """Whether the product of sizes can be walked."""
+    """Whether the product of sizes can be walked; that of the others, too, when one is 0."""
     cdef long long total = 1
     return (_grow(&total, a) and _grow(&total, b) and _grow(&total, c) and _grow(&total, d) and _grow(&total, e)
             and _grow(&total, f))

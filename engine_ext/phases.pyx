@@ -49,6 +49,7 @@ cdef object split(object images, const Conv2d *q, int64_t c, int64_t h, int64_t 
 cdef object merge(object parts, const Conv2d *q):
     """[n * dh * dw, o, ...], the outputs of the phases -> [n, o, oh, ow]."""
     cdef int64_t c = q.o, h = q.oh, w = q.ow, rows = ceil_div(h, q.dh), columns = ceil_div(w, q.dw)
+    expect_shape("parts", parts, q.n * q.dh * q.dw, c, rows, columns)
     cdef Py_ssize_t[4] shape = [q.n, c, h, w]
     cdef object images = empty_f32(4, shape)
     cdef const float *y = f32(parts)
@@ -90,7 +91,7 @@ def conv2d_dx(g, w, geom):
         return NotImplemented
     read_dilated(geom, &q)
     read_conv2d(geom.transposed, &back)
-    expect_shape("g", g, q.n, q.o, q.oh, q.ow)
+    expect_shape("g", g, back.n, back.c, back.h, back.w)
     return merge(winograd.conv2d4_dx(split_input(g, &back), w, geom.input_phases), &back)
 
 

@@ -40,6 +40,8 @@ cdef int unpack(object geom, Pool2d *q) except -1:
         raise ValueError(f"pooling: kernel, stride and dilation must be at least 1, got the geometry {ints}")
     if <double>q.kh * q.kw >= 2.0**31:
         raise ValueError(f"pooling: a window of {q.kh}x{q.kw} is too large")
+    if max(<double>q.dh * (q.kh - 1), <double>q.dw * (q.kw - 1)) > 2.0**61:
+        raise ValueError(f"pooling: a window that spreads so far is too large, got the geometry {ints}")
     if (not fits(q.h, q.kh, q.sh, q.pt, q.pb, q.dh, q.oh)) or (not fits(q.w, q.kw, q.sw, q.pl, q.pr, q.dw, q.ow)):
         raise ValueError(f"pooling: the output size does not follow from the geometry {ints}")
     return 0

@@ -69,6 +69,7 @@ cdef void plan(Gradient *t) noexcept nogil:
     t.u_step = t.outputs * t.u_block + PAD
     t.u_part = POSITIONS * t.u_step
     most = min(min(PARTS, PARTS_BYTES // (t.u_part * <int64_t>sizeof(float))), t.total * t.across // PART_TILES)
+    most = min(most, t.total)   # every part has a row of tiles: an empty one would leave its sums unwritten
     t.parts = 1
     while 2 * t.parts <= most:
         t.parts *= 2

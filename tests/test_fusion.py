@@ -1,6 +1,7 @@
 """Layers computed as one: the same numbers as one by one, nothing stale, and off where somebody looks in between."""
 
 import copy
+import threading
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import engine
 from engine import nn, vision
 from engine.nn import functional as F
-from engine.nn import inference
+from engine.nn import fusion, inference
 
 
 def net():
@@ -85,7 +86,7 @@ def test_inference_folds_batch_norm(model, images):
     model.eval()
     with engine.no_grad():
         close(model(images), walked(model, images))
-        assert len(model._steps) == 9
+        assert len(fusion.steps(model)) == 9
     close(model(images), walked(model, images))  # with the tape on, nothing is folded
     model.double()
     with engine.no_grad():
@@ -117,6 +118,11 @@ CHANGES = {
     "a state dict": lambda m: m.load_state_dict({n: t * 2 for n, t in m.state_dict().items()}),
     "statistics": lambda m: m[5].running_mean.add_(1),
     "a batch": lambda m: m.train()(engine.ones(2, 3, 19, 18)),
+    "the Tensor of a parameter": lambda m: [
+        setattr(m[4], "weight", nn.Parameter(w := engine.ones(17, 8, 3, 3))),
+        m(engine.ones(2, 3, 19, 18)),
+        w.mul_(2),
+    ],
     "scale": lambda m: m[5].weight.data.fill_(0.3),
     "eps": lambda m: setattr(m[5], "eps", 0.7),
     "numpy": _foreign,
@@ -187,7 +193,7 @@ def test_layers_of_the_users_own_are_called():
     x = engine.randn(2, 3, 8, 8)
     for model in (nn.Sequential(Doubled(3, 4, 3), nn.ReLU()), nn.Sequential(nn.Conv2d(3, 4, 3), Leaky())):
         close(model(x), walked(model, x))
-        assert len(model._steps) == 2
+        assert len(fusion.steps(model)) == 2
     patched = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
     patched[1].forward = F.tanh
     close(patched(x), walked(patched, x))
@@ -231,6 +237,54 @@ def test_a_batch_is_counted_once(model, images):
     assert model[1].num_batches_tracked.item() == model[14].num_batches_tracked.item() == 1
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         nn.Sequential(nn.BatchNorm2d(3), nn.ReLU())(engine.ones(1, 3, 1, 1))
+
+
+def test_a_batch_that_fails_is_counted_once():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2), nn.ReLU())
+    model[1].momentum = "x"
+    with pytest.raises(TypeError, match=r"in model\.1 \(BatchNorm2d"):
+        model(engine.ones(2, 1, 4, 4))
+    assert model[1].num_batches_tracked.item() == 1
+
+
+def test_a_retained_graph_sees_each_gradient_anew():
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    for p in model.parameters():
+        p.data.fill_(1)
+    y, g = model(engine.ones(1, 2)), engine.ones(1, 2)
+    y.backward(g, retain_graph=True)
+    model[0].bias.grad = None
+    g.mul_(10)
+    y.backward(g, retain_graph=True)
+    assert model[0].bias.grad.tolist() == [10, 10]
+
+
+def test_a_forward_that_is_replaced_is_called(monkeypatch):
+    model, seen = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), []
+    model(engine.ones(1, 2))
+    monkeypatch.setattr(nn.ReLU, "forward", lambda self, x: seen.append(self) or x)
+    model(engine.ones(1, 2))
+    assert seen == [model[1]]
+
+
+def test_threads_may_call_a_new_model_at_once():
+    barrier, errors = threading.Barrier(3), []
+
+    def call(model):
+        try:
+            barrier.wait()
+            model(engine.ones(1, 1))
+        except Exception as error:
+            errors.append(error)
+
+    for _ in range(30):
+        model = nn.Sequential(nn.Linear(1, 1), nn.ReLU())
+        threads = [threading.Thread(target=call, args=(model,)) for _ in range(3)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    assert not errors
 
 
 @pytest.mark.parametrize("shape, layer", [((2, 4, 8, 8), "model.0"), ((2, 3, 2, 2), "model.3")])

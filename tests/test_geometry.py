@@ -324,6 +324,26 @@ def test_forcing_an_algorithm_takes_it(native, monkeypatch, capfd):
         convolution.forced("fft")
 
 
+@pytest.mark.parametrize("shape", [(1, 2, 4, 0), (1, 2, 0, 4), (2, 2, 0, 0)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_images_without_pixels_in_padding(native, shape, groups):
+    _, cpu, _ = native
+    geom = Conv2dGeometry.of(shape, (2, 2 // groups, 3, 3), 1, 2, 1, groups)
+    x, w, g = normal(shape), normal(geom.w_shape), normal(geom.y_shape)
+    assert not cpu.conv2d(x, w, None, geom).any()
+    assert cpu.conv2d_dx(g, w, geom).shape == shape
+    assert not cpu.conv2d_dw(g, x, geom).any()
+
+
+def test_pooling_of_images_without_pixels(native):
+    _, cpu, _ = native
+    for shape, window in (((1, 1, 0, 8), (3, 2, 1, 1, True)), ((1, 1, 0, 0), (2, 1, 1)), ((1, 1, 8, 0), (2, 1, 1))):
+        geom = Pool2dGeometry.of(shape, *window)
+        y, taps = cpu.max_pool2d(normal(shape), geom)
+        assert (y == -np.inf).all() and not taps.any()
+        assert cpu.max_pool2d_dx(normal(geom.y_shape), taps, geom).shape == shape
+
+
 def test_winograd_can_be_switched_off(native):
     convolution, *_ = native
     geom = Conv2dGeometry.of((2, 32, 12, 12), (32, 32, 3, 3), 1, 1)

@@ -261,7 +261,9 @@ def inference(x, w, b, geom, relu, pool, kept):
 
 
 def input_gradient(g, w, geom):
-    """conv2d_dx by the chosen algorithm."""
+    """conv2d_dx by the chosen algorithm; images without pixels are no output that one can have."""
+    if not geom.h or not geom.w:
+        return NotImplemented
     return choose("dx", geom).kernel(g, w, geom)
 
 

@@ -98,7 +98,9 @@ class Conv2dGeometry:
         stride, dilation = several(stride, axes, "stride"), several(dilation, axes, "dilation")
         if type(groups) is not int:
             groups = integer(groups, "groups")
-        return _convolution(_NAMES[axes], x_shape, w_shape, stride, padding_argument(padding, axes), dilation, groups)
+        return _convolution(
+            _NAMES[axes], tuple(x_shape), tuple(w_shape), stride, padding_argument(padding, axes), dilation, groups
+        )
 
     @staticmethod
     def of_patches(name, x_shape, kernel_size, dilation=1, padding=0, stride=1) -> Conv2dGeometry:

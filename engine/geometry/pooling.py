@@ -53,7 +53,7 @@ class Pool2dGeometry:
         )
         if divisor is not None and not 0 < abs(integer(divisor, "divisor_override")) <= MAX_ELEMENTS:
             raise ShapeError(f"divisor_override must not be 0 or too large, got {divisor}")
-        return _pool(x_shape, kernel, stride, several(padding, axes, "padding"), several(dilation, axes, "dilation"),
+        return _pool(tuple(x_shape), kernel, stride, several(padding, axes, "padding"), several(dilation, axes, "dilation"),
                      bool(ceil_mode), bool(count_include_pad), divisor or 0)  # fmt: skip
 
     @cached_property

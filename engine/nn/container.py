@@ -87,8 +87,6 @@ class Sequential(_Numbered):
     Convolution, batch norm, ReLU and 2x2 max pooling in a row, and Linear and ReLU, are computed as one: see nn/fusion.py.
     """
 
-    _planned: list | None = None  # the modules for which _steps was made
-
     def __init__(self, *modules):
         super().__init__()
         named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], dict) else enumerate(modules)
@@ -96,11 +94,7 @@ class Sequential(_Numbered):
             self.add_module(str(name), module)
 
     def forward(self, x):
-        modules = list(self._modules.values())
-        if self._planned != modules:
-            object.__setattr__(self, "_planned", modules)
-            object.__setattr__(self, "_steps", fusion.steps(modules))
-        for step in self._steps:
+        for step in fusion.steps(self):
             x = step(x)
         return x
 

@@ -1,6 +1,6 @@
 """Layers in a row computed as one: Conv2d, BatchNorm2d, ReLU, MaxPool2d(2), and Linear, ReLU.
 
-    steps(modules)          what nn.Sequential calls in place of its modules
+    steps(sequential)       what nn.Sequential calls in place of its modules
     conv_bn_relu(x, ...)    the same for a module that adds its input to the result
 
 In training a fused operation keeps less and reads memory less often. In inference (eval mode under no_grad) batch norm
@@ -10,6 +10,8 @@ user's own, under detect_anomaly. An error runs the layers one by one, so that t
 """
 
 from __future__ import annotations
+
+from weakref import WeakKeyDictionary
 
 from engine.nn import errors, inference
 from engine.nn import functional as F
@@ -24,13 +26,26 @@ from engine.tape import Node
 from engine.tensor import Tensor
 
 _TWO = (2, (2, 2))
+_FORWARD = {
+    kind: kind.forward for kind in (Conv2d, BatchNorm2d, ReLU, MaxPool2d, Linear)
+}  # to see when one is replaced
 _noting_nothing = Node.__init__  # which detect_anomaly exchanges
 _ROWS = ((Conv2d, BatchNorm2d, ReLU, MaxPool2d), (Conv2d, ReLU, MaxPool2d), (Conv2d, BatchNorm2d, ReLU),
          (Conv2d, ReLU), (Conv2d, BatchNorm2d), (Conv2d,), (BatchNorm2d, ReLU, MaxPool2d), (BatchNorm2d, ReLU), (Linear, ReLU))  # fmt: skip
 
 
-def steps(modules):
-    """`modules`, with each row of layers that can be one in the place of these."""
+_plans: WeakKeyDictionary = WeakKeyDictionary()  # Sequential -> (its modules, their steps)
+
+
+def steps(sequential):
+    """The modules of an nn.Sequential, with each row of layers that can be one in the place of these."""
+    modules, plan = list(sequential._modules.values()), _plans.get(sequential)
+    if plan is None or plan[0] != modules:
+        plan = _plans[sequential] = modules, _planned(modules)
+    return plan[1]
+
+
+def _planned(modules):
     found, rest = [], list(modules)
     while rest:
         kinds = tuple(map(type, rest[:4]))
@@ -53,13 +68,19 @@ def conv_bn_relu(x, conv, bn, relu, residual=None):
     ):
         try:
             y = _convolution(x, conv, bn, True, False, residual)
-        except errors.OF_LAYERS:
-            pass  # said again, by the layer that fails
+        except errors.OF_LAYERS as error:
+            _unless_named(error)
         else:
             errors.remember(relu, y)
             return y
     y = bn(conv(x))
     return relu(y if residual is None else y + residual)
+
+
+def _unless_named(error):
+    """Pass over an error that the layer which fails will say again, by its name; raise one that has a name."""
+    if hasattr(error, "_layer"):
+        raise error
 
 
 class Row:
@@ -75,8 +96,8 @@ class Row:
         if _unwatched(self.modules) and (self.pool is None or _halves(self.pool)):
             try:
                 y = self._together(x)
-            except errors.OF_LAYERS:
-                pass  # said again, by the layer that fails
+            except errors.OF_LAYERS as error:
+                _unless_named(error)
             else:
                 if y is not None:
                     errors.remember(self.modules[-1], y)
@@ -102,7 +123,7 @@ class Row:
 def _unwatched(modules):
     """Whether nobody sees what passes from one to the next."""
     for m in modules:
-        if m._hooks or "forward" in m.__dict__:
+        if m._hooks or "forward" in m.__dict__ or type(m).forward is not _FORWARD[type(m)]:
             return False
     return Node.__init__ is _noting_nothing
 
@@ -127,7 +148,8 @@ def _convolution(x, conv, bn, relu, pool, residual=None):
 
 def _batch_norm(x, bn, relu, pool, residual=None):
     """max_pool2d(relu(bn(x) + residual)), of which every part but batch norm may be absent."""
-    if not relu or not bn.training or x.shape[1] != bn.num_features or x.numel() <= bn.num_features:
+    few = x.numel() <= bn.num_features or (pool and min(x.shape[2:]) < 2)
+    if not relu or not bn.training or x.shape[1] != bn.num_features or few:
         y = bn(x)
         y = y if residual is None else y + residual
         y = F.relu(y, True) if relu else y
@@ -137,4 +159,8 @@ def _batch_norm(x, bn, relu, pool, residual=None):
     if residual is not None:
         f, inputs = fused.batch_norm_add_relu, (x, residual, bn.weight, bn.bias)
     mean, var, _, momentum = bn.statistics()
-    return by_batch(f, inputs, mean, var, momentum, bn.eps)
+    try:
+        return by_batch(f, inputs, mean, var, momentum, bn.eps)
+    except errors.OF_LAYERS as error:  # the batch is counted: bn must not see it again
+        errors.name_layer(bn, error, (x,))
+        raise

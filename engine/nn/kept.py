@@ -28,8 +28,8 @@ class Kept:
                 found.clock = clock
             if found.clock == clock:
                 return found.value
+        times = _times(sources)  # before: a write of another thread meanwhile makes the value old, not the times new
         value = self.make(arrays, *numbers)
-        times = _times(sources)
         if times is None:
             self.values.pop(module, None)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from engine import functions
-from engine.tape import Version
 from engine.tensor import Tensor
 
 __all__ = ["Parameter", "UninitializedParameter"]
@@ -18,7 +17,7 @@ class Parameter(Tensor):
         if not isinstance(data, Tensor):
             raise TypeError(f"Parameter expects a Tensor, got {type(data).__name__}")
         p = super().__new__(cls)
-        p._array, p._k, p._version = data._array, data._k, Version()
+        p._array, p._k, p._version = data._array, data._k, data._version
         p._node, p._is_view, p.grad = None, False, None
         p.requires_grad = requires_grad
         return p

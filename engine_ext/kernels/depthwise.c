@@ -96,7 +96,8 @@ INLINE void store_lanes_half(float *p, half v, int64_t n) { _mm256_mask_storeu_p
 /* Output rows of a pass over all strips of a plane, so that neighbouring strips find the image in a near cache. */
 INLINE int64_t rows_of_pass(const Conv2d *q)
 {
-    int64_t most = PASS_FLOATS / (q->sh * q->w) > 8 ? PASS_FLOATS / (q->sh * q->w) : 8, passes = (q->oh + most - 1) / most;
+    const int64_t row = q->sh * (q->w ? q->w : 1), most = PASS_FLOATS / row > 8 ? PASS_FLOATS / row : 8;
+    const int64_t passes = (q->oh + most - 1) / most;
     return (q->oh + passes - 1) / passes;
 }
 

@@ -5,15 +5,6 @@
 
 _Static_assert(MR <= LANES || MR % LANES == 0, "pack_columns stores whole vectors");
 
-INLINE void copy_rows(float *panel, const int width, const float *src, int64_t ld, int64_t count, int64_t k)
-{
-    if (count == width)
-        for (int64_t p = 0; p < k; p++) memcpy(panel + p * width, src + p * ld, (size_t)width * sizeof *src);
-    else
-        for (int64_t p = 0; p < k; p++)
-            for (int64_t j = 0; j < count; j++) panel[p * width + j] = src[p * ld + j];
-}
-
 INLINE void copy_columns(float *panel, const int width, const float *src, int64_t ld, int64_t count, int64_t k)
 {
     for (int64_t p = 0; p < k; p += LANES) {
@@ -42,13 +33,6 @@ INLINE void copy_columns(float *panel, const int width, const float *src, int64_
                 for (int i = 0; i < LANES; i++) if (i < steps) memcpy(d + i * width, &m[i], (size_t)room * sizeof *d);
         }
     }
-}
-
-/* A panel from a matrix that is contiguous across the panel: row p of it at src + p * ld. */
-static void pack_rows(float *panel, int width, const float *src, int64_t ld, int64_t count, int64_t k)
-{
-    if (width == NR) copy_rows(panel, NR, src, ld, count, k);
-    else copy_rows(panel, MR, src, ld, count, k);
 }
 
 /* A panel from a matrix that is contiguous along k: column j of the panel at src + j * ld. Transposes. */

@@ -12,7 +12,7 @@
 static int is_3x3(const Pool2d *q)
 {
     return q->kh == 3 && q->kw == 3 && q->dh == 1 && q->dw == 1 && q->sh == q->sw && (q->sw == 1 || q->sw == 2) &&
-           q->w < 1 << 28;
+           q->w < 1 << 28 && q->h > 0 && q->w > 0;
 }
 
 INLINE ivec lane_numbers(void)
