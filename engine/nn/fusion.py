@@ -141,7 +141,9 @@ def _convolution(x, conv, bn, relu, pool, residual=None):
         return y if residual is None else F.relu(y + residual, True)
     numbers = (conv.stride, conv.padding, conv.dilation, conv.groups)
     if bn is not None:
-        return _batch_norm(F.conv2d(x, conv.weight, conv.bias, *numbers), bn, relu, pool, residual)
+        y = F.conv2d(x, conv.weight, conv.bias, *numbers)
+        errors.remember(conv, y)
+        return _batch_norm(y, bn, relu, pool, residual)
     convolve = fused.conv2d_relu_pool if pool else fused.conv2d_relu if relu else F.conv2d
     return convolve(x, conv.weight, conv.bias, *numbers)
 
