@@ -92,7 +92,7 @@ def held_to_avx2(plan):
     arena = plan.arena("avx2")
     for name, batch in plan.menu.usual:
         outcome = arena.contest("training", arrays(name, batch), threads=plan.threads, isa="avx2", net=name,
-                                what=f"{name} at batch {batch}, AVX2", tolerance=TOLERANCE["training"], peak=True)  # fmt: skip
+                                what=f"{name} at batch {batch}, AVX2", tolerance=tolerance("training", given), peak=True)  # fmt: skip
         ours, (way, theirs) = outcome.seconds.get("engine"), outcome.best("torch")
         table.rows.append((name, batch, ours and ours * 1e3, theirs and theirs * 1e3, way and way.replace("torch ", ""),
                            ratio(theirs, ours), outcome.quiet))  # fmt: skip
@@ -111,7 +111,7 @@ def threads(plan):
     for name, batch in plan.menu.usual:
         given = arrays(name, batch)
         one, all_ = (
-            arena.contest("training", given, threads=t, net=name, sides=sides, tolerance=TOLERANCE["training"], peak=True,
+            arena.contest("training", given, threads=t, net=name, sides=sides, tolerance=tolerance("training", given), peak=True,
                           what=f"{name} at batch {batch} on {t} threads")
             for t in (1, plan.threads)
         )  # fmt: skip
