@@ -91,7 +91,8 @@ def held_to_avx2(plan):
                   "speed / PyTorch's", "quiet rounds"), keys=2)  # fmt: skip
     arena = plan.arena("avx2")
     for name, batch in plan.menu.usual:
-        outcome = arena.contest("training", arrays(name, batch), threads=plan.threads, isa="avx2", net=name,
+        given = arrays(name, batch)
+        outcome = arena.contest("training", given, threads=plan.threads, isa="avx2", net=name,
                                 what=f"{name} at batch {batch}, AVX2", tolerance=tolerance("training", given), peak=True)  # fmt: skip
         ours, (way, theirs) = outcome.seconds.get("engine"), outcome.best("torch")
         table.rows.append((name, batch, ours and ours * 1e3, theirs and theirs * 1e3, way and way.replace("torch ", ""),
