@@ -107,7 +107,6 @@ cdef extern from "kernels.h" nogil:
                                  float *dx) noexcept nogil
         void (*depthwise_weight_sums)(const Conv2d *q, int64_t first, int64_t last, const float *x, const float *g,
                                       float *sums) noexcept nogil
-        void (*sum_blocks)(const float *vectors, int64_t n, float *sums) noexcept nogil
         # unfold.c
         void (*unfold_plane)(const Conv2d *q, const float *x, float *rows) noexcept nogil
         void (*fold_plane)(const Conv2d *q, const float *rows, float *x) noexcept nogil

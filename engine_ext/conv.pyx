@@ -20,7 +20,6 @@ from engine_ext.conv_ways cimport (
     DIRECT,
     FLIPPED,
     PACKED,
-    SLACK,
     Convolution,
     Phase,
     Region,
@@ -30,9 +29,10 @@ from engine_ext.conv_ways cimport (
     region_scratch,
 )
 from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
-from engine_ext.memory cimport Block, borrow, empty_f32, piece
+from engine_ext.memory cimport Block, borrow, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 from engine_ext.stage cimport (
+    SLACK,
     Axis,
     axis_as_is,
     axis_outputs,
@@ -274,11 +274,6 @@ def conv2d_dx(g, w, geom):
     f.x, f.w, f.y, f.bias, f.rotated, f.relu = f32(g), f32(w), f32(dx), NULL, True, False
     convolve(&f)
     return dx
-
-
-cdef object empty_images(int64_t n, int64_t c, int64_t h, int64_t w):
-    cdef Py_ssize_t[4] shape = [n, c, h, w]
-    return empty_f32(4, shape)
 
 
 from engine_ext.conv_dw import channel_sum, conv2d_dw  # no-cython-lint

@@ -21,9 +21,9 @@ from numpy cimport PyArray_DIM, PyArray_NDIM
 from engine_ext._isa cimport Conv2d, K, Stage, staged_height, staged_width
 from engine_ext.arrays cimport f32, is_f32
 from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
-from engine_ext.memory cimport Block, borrow, empty_f32, piece
+from engine_ext.memory cimport Block, borrow, empty_f32, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
-from engine_ext.stage cimport Axis, axis_as_is, horizontal, make_stage, stage_floats, tap_offset, vertical
+from engine_ext.stage cimport SLACK, Axis, axis_as_is, horizontal, make_stage, stage_floats, tap_offset, vertical
 
 cnp.import_array()
 
@@ -32,7 +32,6 @@ cdef enum:
     PARTS = 16              # partial sums over the batch, and tasks worth having
     PARTS_FLOATS = 1 << 22  # size of the partial sums, all together
     OUTPUTS = 8             # DOTS: outputs of a task when there are few images
-    SLACK = 256             # bytes behind a panel or stage that may be touched
 
 
 cdef enum Way:
@@ -280,8 +279,7 @@ def conv2d_dw(g, x, geom):
         raise ValueError(f"the weight gradient takes forward geometries only, got {geom.ints}")
     expect_shape("g", g, t.q.n, t.q.o, t.q.oh, t.q.ow)
     expect_shape("x", x, t.q.n, t.q.c, t.q.h, t.q.w)
-    cdef Py_ssize_t[4] shape = [t.q.o, t.q.c // t.q.groups, t.q.kh, t.q.kw]
-    dw = empty_f32(4, shape)
+    dw = empty_images(t.q.o, t.q.c // t.q.groups, t.q.kh, t.q.kw)
     if t.q.n == 0:
         dw.fill(0)
         return dw

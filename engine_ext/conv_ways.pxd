@@ -6,10 +6,6 @@ from libc.stdint cimport int64_t
 from engine_ext._isa cimport Conv2d, Stage
 from engine_ext.stage cimport Axis
 
-cdef enum:
-    SLACK = 256     # bytes behind a panel or stage that may be touched
-
-
 cdef enum Way:
     PACKED      # patches are packed; tiles of outputs by pixels
     DIRECT      # patches are read from the image; tiles of outputs by pixels, vectors along image rows

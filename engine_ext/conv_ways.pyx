@@ -11,6 +11,7 @@ from libc.stdint cimport int64_t
 from engine_ext._isa cimport K
 from engine_ext.geometry cimport ceil_div
 from engine_ext.memory cimport piece
+from engine_ext.stage cimport SLACK
 
 cdef enum:
     DEPTH = 384     # taps of a panel of patches

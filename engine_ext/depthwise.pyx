@@ -13,7 +13,7 @@ from numpy cimport PyArray_DIM, PyArray_NDIM
 from engine_ext._isa cimport Conv2d, K
 from engine_ext.arrays cimport f32, is_f32
 from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
-from engine_ext.memory cimport Block, borrow, empty_f32, piece
+from engine_ext.memory cimport Block, borrow, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 
 cnp.import_array()
@@ -34,11 +34,6 @@ cdef int read_depthwise(object geom, Conv2d *q) except -1:
 cdef double work(const Conv2d *q) noexcept nogil:
     """Elementary operations: the planes read and written, and the products."""
     return <double>q.n * (q.o * q.oh * q.ow * (1 + q.kh * q.kw / 8.0) + q.c * q.h * q.w)
-
-
-cdef object empty_images(int64_t n, int64_t c, int64_t h, int64_t w):
-    cdef Py_ssize_t[4] shape = [n, c, h, w]
-    return empty_f32(4, shape)
 
 
 cdef int convolve(const Conv2d *q, bint back, const float *x, const float *w, const float *bias, float *y) except -1:
@@ -136,7 +131,7 @@ cdef void sum_part(const Conv2d *q, int64_t part, int64_t parts, int64_t first, 
     memset(vectors, 0, n * K.lanes * sizeof(float))
     for image in range(part * q.n // parts, (part + 1) * q.n // parts):
         K.depthwise_weight_sums(q, first, last, x + image * q.c * q.h * q.w, g + image * q.o * q.oh * q.ow, vectors)
-    K.sum_blocks(vectors, n, sums + (part * q.o + first) * q.kh * q.kw)
+    K.sum_vectors(vectors, n, sums + (part * q.o + first) * q.kh * q.kw)
 
 
 def conv2d_dw(g, x, geom):

@@ -44,6 +44,13 @@ cdef int read_conv2d(object geom, Conv2d *q) except -1:
     return 0
 
 
+cdef int read_plain_3x3(object geom, Conv2d *q) except -1:
+    read_conv2d(geom, q)
+    if q.kh != 3 or q.kw != 3 or max(max(q.sh, q.sw), max(q.dh, q.dw), max(q.uh, q.uw), q.groups) != 1:
+        raise ValueError(f"Winograd's algorithms take 3x3 windows with stride, dilation and groups of 1, got {geom.ints}")
+    return 0
+
+
 cdef int _expect_output(int64_t size, int64_t up, int64_t before, int64_t after, int64_t kernel, int64_t dilation,
                         int64_t stride, int64_t out, object ints) except -1:
     cdef long long staged = 0, span = 0

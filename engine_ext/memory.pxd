@@ -1,6 +1,7 @@
 """Memory from the pool: arrays for results, blocks for scratch. See memory.pyx. All of it needs the GIL."""
 
 from libc.stddef cimport size_t
+from libc.stdint cimport int64_t
 
 
 cdef class Block:
@@ -13,6 +14,7 @@ cdef class Block:
 # Uninitialised C-contiguous arrays.
 cdef object empty_f32(int ndim, const Py_ssize_t *shape)
 cdef object empty_like_f32(object a)
+cdef object empty_images(int64_t n, int64_t c, int64_t h, int64_t w)     # float32
 cdef object empty_array(int ndim, const Py_ssize_t *shape, int typenum)
 
 # Scratch: at least `size` bytes until the Block dies. MemoryError if there are none.

@@ -138,6 +138,11 @@ cdef object empty_like_f32(object a):
     return empty_array(cnp.PyArray_NDIM(a), <const Py_ssize_t *>cnp.PyArray_DIMS(a), cnp.NPY_FLOAT32)
 
 
+cdef object empty_images(int64_t n, int64_t c, int64_t h, int64_t w):
+    cdef Py_ssize_t[4] shape = [n, c, h, w]
+    return empty_f32(4, shape)
+
+
 def empty(shape, dtype="float32"):
     """An uninitialised C-contiguous array from the pool: `shape` an int or ints, `dtype` any plain NumPy type."""
     cdef Py_ssize_t sizes[32]

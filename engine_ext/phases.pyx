@@ -11,7 +11,7 @@ cimport numpy as cnp
 from engine_ext._isa cimport Conv2d, K
 from engine_ext.arrays cimport f32, is_f32
 from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
-from engine_ext.memory cimport empty_f32
+from engine_ext.memory cimport empty_images
 from engine_ext.parallel cimport enter, leave, threads_for
 
 from engine_ext import winograd, winograd_dw
@@ -30,8 +30,7 @@ cdef int read_dilated(object geom, Conv2d *q) except -1:
 cdef object split(object images, const Conv2d *q, int64_t c, int64_t h, int64_t w, int64_t top, int64_t left,
                   int64_t rows, int64_t columns):
     """images[n, c, h, w] -> [n * dh * dw, c, rows, columns]: pixel (0, 0) of a phase is (-top, -left) of the image."""
-    cdef Py_ssize_t[4] shape = [q.n * q.dh * q.dw, c, rows, columns]
-    cdef object parts = empty_f32(4, shape)
+    cdef object parts = empty_images(q.n * q.dh * q.dw, c, rows, columns)
     cdef const float *x = f32(images)
     cdef float *y = f32(parts)
     cdef int64_t i, plane = rows * columns, phases = q.dh * q.dw
@@ -50,8 +49,7 @@ cdef object merge(object parts, const Conv2d *q):
     """[n * dh * dw, o, ...], the outputs of the phases -> [n, o, oh, ow]."""
     cdef int64_t c = q.o, h = q.oh, w = q.ow, rows = ceil_div(h, q.dh), columns = ceil_div(w, q.dw)
     expect_shape("parts", parts, q.n * q.dh * q.dw, c, rows, columns)
-    cdef Py_ssize_t[4] shape = [q.n, c, h, w]
-    cdef object images = empty_f32(4, shape)
+    cdef object images = empty_images(q.n, c, h, w)
     cdef const float *y = f32(parts)
     cdef float *x = f32(images)
     cdef int64_t i, plane = rows * columns, phases = q.dh * q.dw

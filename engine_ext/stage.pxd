@@ -10,6 +10,10 @@ from libc.stdint cimport int64_t
 from engine_ext._isa cimport Conv2d, Stage
 
 
+cdef enum:
+    SLACK = 256     # bytes behind a panel or stage that may be touched
+
+
 cdef struct Axis:
     int64_t size, out, kernel, dilation
     int64_t stride, up      # one of them is 1

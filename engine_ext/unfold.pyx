@@ -13,7 +13,7 @@ from engine_ext._isa cimport Conv2d, K
 from engine_ext.arrays cimport f32, is_f32
 from engine_ext.gemm cimport gemm
 from engine_ext.geometry cimport expect_shape, read_conv2d
-from engine_ext.memory cimport Block, borrow, empty_f32
+from engine_ext.memory cimport Block, borrow, empty_f32, empty_images
 from engine_ext.parallel cimport enter, leave, threads_for
 
 cnp.import_array()
@@ -87,8 +87,7 @@ def fold(cols, geom):
     if (PyArray_NDIM(cols) != 3 or PyArray_DIM(cols, 0) != q.n or PyArray_DIM(cols, 1) != taps(&q)
             or PyArray_DIM(cols, 2) != q.oh * q.ow):
         raise ValueError(f"cols has shape {cols.shape}, the geometry says {(q.n, taps(&q), q.oh * q.ow)}")
-    cdef Py_ssize_t[4] shape = [q.n, q.c, q.h, q.w]
-    x = empty_f32(4, shape)
+    x = empty_images(q.n, q.c, q.h, q.w)
     fold_images(&q, f32(cols), f32(x))
     return x
 
@@ -105,8 +104,7 @@ def conv2d_unfold(x, w, b, geom):
     expect_shape("w", w, q.o, q.c // q.groups, q.kh, q.kw)
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != q.o):
         raise ValueError(f"b has shape {b.shape}, the geometry says {(q.o,)}")
-    cdef Py_ssize_t[4] shape = [q.n, q.o, q.oh, q.ow]
-    y = empty_f32(4, shape)
+    y = empty_images(q.n, q.o, q.oh, q.ow)
     cdef Block scratch = borrow(q.n * taps(&q) * pixels * sizeof(float))
     cdef float *cols = <float *>scratch.data
     unfold_images(&q, f32(x), cols)
@@ -128,8 +126,7 @@ def conv2d_dx_fold(g, w, geom):
     o, k, pixels = q.o // q.groups, taps(&q) // q.groups, q.oh * q.ow
     expect_shape("g", g, q.n, q.o, q.oh, q.ow)
     expect_shape("w", w, q.o, q.c // q.groups, q.kh, q.kw)
-    cdef Py_ssize_t[4] shape = [q.n, q.c, q.h, q.w]
-    dx = empty_f32(4, shape)
+    dx = empty_images(q.n, q.c, q.h, q.w)
     cdef Block scratch = borrow(q.n * taps(&q) * pixels * sizeof(float))
     cdef float *cols = <float *>scratch.data
     for i in range(q.n):
@@ -150,8 +147,7 @@ def conv2d_dw_unfold(g, x, geom):
     o, k, pixels = q.o // q.groups, taps(&q) // q.groups, q.oh * q.ow
     expect_shape("g", g, q.n, q.o, q.oh, q.ow)
     expect_shape("x", x, q.n, q.c, q.h, q.w)
-    cdef Py_ssize_t[4] shape = [q.o, q.c // q.groups, q.kh, q.kw]
-    dw = empty_f32(4, shape)
+    dw = empty_images(q.o, q.c // q.groups, q.kh, q.kw)
     dw.fill(0)
     cdef Block scratch = borrow(q.n * taps(&q) * pixels * sizeof(float))
     cdef float *cols = <float *>scratch.data

@@ -15,8 +15,8 @@ from numpy cimport PyArray_DATA, PyArray_DIM, PyArray_NDIM
 
 from engine_ext._isa cimport Conv2d, K, Tiles
 from engine_ext.arrays cimport f32, is_f32
-from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
-from engine_ext.memory cimport Block, borrow, empty_array, empty_f32, piece
+from engine_ext.geometry cimport ceil_div, expect_shape, read_plain_3x3
+from engine_ext.memory cimport Block, borrow, empty_array, empty_f32, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 
 cnp.import_array()
@@ -65,14 +65,6 @@ cdef class Weights:
     cdef Block block
     cdef readonly int m, lanes
     cdef readonly int64_t c, o
-
-
-cdef int read_plain(object geom, Conv2d *q) except -1:
-    read_conv2d(geom, q)
-    if (q.kh != 3 or q.kw != 3 or q.sh != 1 or q.sw != 1 or q.dh != 1 or q.dw != 1 or q.groups != 1 or q.uh != 1
-            or q.uw != 1):
-        raise ValueError("Winograd's convolution is for 3x3 windows, stride, dilation and groups of 1")
-    return 0
 
 
 cdef void plan(Winograd *f, int team) noexcept:
@@ -280,7 +272,7 @@ cdef object forward(int m, x, w, b, geom, bint relu, bint pool, Weights prepared
     cdef Winograd f
     if not is_f32(x) or not is_f32(w) or not (b is None or is_f32(b)):
         return NotImplemented
-    read_plain(geom, &f.q)
+    read_plain_3x3(geom, &f.q)
     expect_shape("x", x, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.o, f.q.c, f.q.kh, f.q.kw)
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
@@ -306,11 +298,10 @@ cdef object backward(int m, g, w, geom):
     cdef Winograd f     # of the transposed convolution: its input is g, its output dx
     if not is_f32(g) or not is_f32(w):
         return NotImplemented
-    read_plain(geom.transposed, &f.q)
+    read_plain_3x3(geom.transposed, &f.q)
     expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.c, f.q.o, f.q.kh, f.q.kw)
-    cdef Py_ssize_t[4] shape = [f.q.n, f.q.o, f.q.oh, f.q.ow]
-    dx = empty_f32(4, shape)
+    dx = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
     f.m, f.x, f.w, f.y, f.bias, f.relu, f.taps = m, f32(g), f32(w), f32(dx), NULL, False, NULL
     f.out_step, f.in_step, f.rotated, f.u, f.v = 9, 9 * f.q.o, True, NULL, NULL
     convolve(&f, None)

@@ -16,8 +16,8 @@ cimport numpy as cnp
 
 from engine_ext._isa cimport Conv2d, K, Tiles
 from engine_ext.arrays cimport f32, is_f32
-from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
-from engine_ext.memory cimport Block, borrow, empty_f32, piece
+from engine_ext.geometry cimport ceil_div, expect_shape, read_plain_3x3
+from engine_ext.memory cimport Block, borrow, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 
 cnp.import_array()
@@ -206,13 +206,10 @@ def conv2d_dw(g, x, geom):
     cdef Conv2d *q = &t.q
     if not is_f32(g) or not is_f32(x):
         return NotImplemented
-    read_conv2d(geom, q)
-    if q.kh != 3 or q.kw != 3 or max(max(q.sh, q.sw), max(q.dh, q.dw), max(q.uh, q.uw), q.groups) != 1:
-        raise ValueError(f"Winograd's weight gradient takes 3x3 windows, stride 1 and one group, got {geom.ints}")
+    read_plain_3x3(geom, q)
     expect_shape("g", g, q.n, q.o, q.oh, q.ow)
     expect_shape("x", x, q.n, q.c, q.h, q.w)
-    cdef Py_ssize_t[4] shape = [q.o, q.c, 3, 3]
-    dw = empty_f32(4, shape)
+    dw = empty_images(q.o, q.c, 3, 3)
     if q.n == 0:
         dw.fill(0)
         return dw

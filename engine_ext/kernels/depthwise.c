@@ -356,19 +356,3 @@ static void depthwise_weight_sums(
             }
     }
 }
-
-/* Sums over the lanes of n vectors, a block of vectors at a time. */
-static void sum_blocks(const float *vectors, int64_t n, float *sums)
-{
-    for (int64_t i = 0; i < n; i += LANES) {
-        vec m[LANES];
-#pragma GCC unroll 16
-        for (int j = 0; j < LANES; j++) m[j] = i + j < n ? load(vectors + (i + j) * LANES) : (vec){0};
-        transpose(m);
-#pragma GCC unroll 4
-        for (int half = LANES / 2; half; half /= 2)
-#pragma GCC unroll 16
-            for (int j = 0; j < half; j++) m[j] += m[j + half];
-        store_first(sums + i, m[0], n - i);
-    }
-}

@@ -51,7 +51,6 @@ INLINE void store_part(float *p, vec v, int64_t n)
     }
 }
 
-INLINE vec rectify(vec v) { return choose(v <= 0, (vec){0}, v); }
 
 /* Outputs down, pixels across. */
 INLINE void direct(

@@ -8,21 +8,13 @@
 
 #define MINUS_INF (-__builtin_inff())
 
-/* As load_first for 0 < n < LANES, but the lanes from n on are -inf. */
-INLINE vec load_tail(const float *p, int64_t n)
-{
-    ivec lane;
-    for (int l = 0; l < LANES; l++) lane[l] = l;
-    return choose(lane < (int32_t)n, load_first(p, n), splat(MINUS_INF));
-}
-
 /* The largest of n floats; NaN is passed over. */
 INLINE float row_max(int64_t n, const float *x)
 {
     vec best = splat(MINUS_INF), v;
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) v = load(x + i), best = choose(v > best, v, best);
-    if (i < n) v = load_tail(x + i, n - i), best = choose(v > best, v, best);
+    if (i < n) v = load_between(x + i, 0, n - i, MINUS_INF), best = choose(v > best, v, best);
     float top = MINUS_INF;
     for (int l = 0; l < LANES; l++) top = best[l] > top ? best[l] : top;
     return top;
@@ -39,7 +31,7 @@ INLINE float row_exp(int64_t n, const float *x, float top, float *y)
         sum += e;
     }
     if (i < n) {
-        e = exp_vec(load_tail(x + i, n - i) - top);
+        e = exp_vec(load_between(x + i, 0, n - i, MINUS_INF) - top);
         if (y) store_first(y + i, e, n - i);
         sum += e;
     }

@@ -52,7 +52,6 @@ INLINE Line line_of(const Norm *q, int64_t c)
 INLINE vec on_line(Line line, vec x) { return (x - line.center) * line.scale + line.shift; }
 
 /* NaN passes; -0 becomes 0. And g where that let something through. */
-INLINE vec rectified(vec v) { return choose(v <= 0.0f, splat(0.0f), v); }
 INLINE vec let_through(vec g, vec v) { return choose(v <= 0.0f, splat(0.0f), g); }
 
 /* ----- Moments ----- */
@@ -161,7 +160,7 @@ INLINE vec mapped(int kind, Line line, vec x, vec residual)
 {
     vec v = on_line(line, x);
     if (kind == AFTER_ADDING) v += residual;
-    return kind == MAPPED ? v : rectified(v);
+    return kind == MAPPED ? v : rectify(v);
 }
 
 /* `n` floats from `column` on of each of the planes first..last of all images. */

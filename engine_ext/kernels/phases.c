@@ -1,14 +1,5 @@
 /* The phases of a dilation: every dh-th row and dw-th column of a plane, as planes of their own, and back. */
 
-/* Which of `n` columns j have first + j * step inside 0 .. size - 1. */
-INLINE void columns_of_phase(int64_t first, int64_t step, int64_t size, int64_t n, int64_t *begin, int64_t *end)
-{
-    *begin = first < 0 ? (-first + step - 1) / step : 0;
-    *end = first < size ? (size - first + step - 1) / step : 0;
-    if (*end > n) *end = n;
-    if (*begin > *end) *begin = *end;
-}
-
 INLINE void take_columns(const int64_t step, int64_t begin, int64_t end, const float *x, float *y)
 {
     for (int64_t j = begin; j < end; j++) y[j] = x[j * step];
@@ -30,7 +21,7 @@ static void split_plane(
     for (int64_t r = 0; r < dh; r++)
         for (int64_t s = 0; s < dw; s++, y += step) {
             int64_t begin, end;
-            columns_of_phase(s - left, dw, w, columns, &begin, &end);
+            inside(s, dw, left, w, columns, &begin, &end);
             for (int64_t i = 0; i < rows; i++) {
                 const int64_t row = r - top + i * dh;
                 float *to = y + i * columns;
@@ -57,7 +48,7 @@ static void merge_plane(
     for (int64_t r = 0; r < dh; r++)
         for (int64_t s = 0; s < dw; s++, y += step) {
             int64_t begin, end;
-            columns_of_phase(s, dw, w, columns, &begin, &end);
+            inside(s, dw, 0, w, columns, &begin, &end);
             for (int64_t i = 0; i < rows && r + i * dh < h; i++) {
                 const float *from = y + i * columns;
                 float *to = x + (r + i * dh) * w + s;

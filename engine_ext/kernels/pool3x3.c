@@ -15,13 +15,6 @@ static int is_3x3(const Pool2d *q)
            q->w < 1 << 28 && q->h > 0 && q->w > 0;
 }
 
-INLINE ivec lane_numbers(void)
-{
-    ivec index;
-    for (int l = 0; l < LANES; l++) index[l] = l;
-    return index;
-}
-
 /* Which of the columns c, c + 1 ... lie in [0, w). */
 INLINE Lanes lanes_inside(int64_t c, int64_t w)
 {

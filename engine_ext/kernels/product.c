@@ -7,7 +7,6 @@
 
 enum { ADD = 1, RELU = 2 };     /* what a finished sum goes through, a set of these: added to c; cut at 0 */
 
-INLINE vec cut(vec v) { return choose(v <= 0.0f, (vec){0}, v); }    /* nan stays */
 
 /* A strip of b for gemm_strip, [k][width] with width the columns rounded up to whole vectors: from rows of b, */
 static void pack_strip(float *strip, const float *b, int64_t ldb, int64_t cols, int64_t k)
@@ -97,7 +96,7 @@ INLINE void strip_tile(
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) acc[r][v] = cut(acc[r][v]);
+            for (int v = 0; v < vectors; v++) acc[r][v] = rectify(acc[r][v]);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++, c += ldc)
 #pragma GCC unroll 4
@@ -156,7 +155,7 @@ static void gemm_parts(const float *parts, int64_t count, int64_t step, int64_t 
             if (row_bias) sum += splat(row_bias[r]);
             if (col_bias) sum += load_first(col_bias + j, n);
             if (how & ADD) sum += load_first(y, n);
-            store_first(y, how & RELU ? cut(sum) : sum, n);
+            store_first(y, how & RELU ? rectify(sum) : sum, n);
         }
 }
 

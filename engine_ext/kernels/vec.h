@@ -129,13 +129,22 @@ INLINE void store_lanes(float *p, vec v, Lanes lanes)
 #endif
 }
 
+/* 0, 1 ... LANES - 1. */
+INLINE ivec lane_numbers(void)
+{
+    ivec number;
+    for (int l = 0; l < LANES; l++) number[l] = l;
+    return number;
+}
+
 /* Lanes below n are kept, the others 0. */
 INLINE vec first_lanes(vec v, int64_t n)
 {
-    ivec index;
-    for (int l = 0; l < LANES; l++) index[l] = l;
-    return n >= LANES ? v : choose(index < (int32_t)n, v, splat(0.0f));
+    return n >= LANES ? v : choose(lane_numbers() < (int32_t)n, v, splat(0.0f));
 }
+
+/* ReLU; nan stays. */
+INLINE vec rectify(vec v) { return choose(v <= 0.0f, splat(0.0f), v); }
 
 INLINE void store_first(float *p, vec v, int64_t n)
 {

@@ -71,9 +71,7 @@ static void window_sums(const Conv2d *q, int64_t cols, const float *x, int64_t w
 /* Lanes from `first` on: all bits, before: none. */
 INLINE ivec lanes_from(int64_t first)
 {
-    ivec number;
-    for (int i = 0; i < LANES; i++) number[i] = i;
-    return number >= (ivec){0} + (int32_t)first;
+    return lane_numbers() >= (ivec){0} + (int32_t)first;
 }
 
 /* Pixels across: sums[r, j, :] += g[r, pixel] * x[pixel + offsets[j]], lane by lane, for image rows of at least LANES
@@ -159,7 +157,12 @@ static void row_dots(int64_t rows, int64_t lines, int64_t ow, const float *g, in
 /* Sums over the lanes of n vectors. */
 static void sum_vectors(const float *vectors, int64_t n, float *sums)
 {
-    for (int64_t i = 0; i < n; i++) sums[i] = sum_lanes(load(vectors + i * LANES));
+    for (int64_t i = 0; i < n; i += LANES) {
+        vec m[LANES];
+#pragma GCC unroll 16
+        for (int j = 0; j < LANES; j++) m[j] = i + j < n ? load(vectors + (i + j) * LANES) : (vec){0};
+        store_first(sums + i, sum_across(m), n - i);
+    }
 }
 
 /* Parts [taps][NR], `step` floats apart, added in order and transposed: dw[r][ldw], cols rows of it. */

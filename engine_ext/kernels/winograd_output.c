@@ -2,6 +2,7 @@
  *
  * Behind the outputs come bias, ReLU and max pooling by 2x2, whose windows a tile holds whole.
  */
+#include "windows.h"
 
 /* --- products */
 
@@ -122,26 +123,9 @@ INLINE void output_tile(const int m, const float *positions, int64_t step, vec b
 #pragma GCC unroll 4
         for (int j = 0; j < m; j++) {
             y[i][j] += bias;
-            if (relu) y[i][j] = choose(y[i][j] <= splat(0), splat(0), y[i][j]);
+            if (relu) y[i][j] = rectify(y[i][j]);
         }
     }
-}
-
-/* The largest of a window after ReLU, and its tap: the first of equals, 4 where nothing is above 0. */
-INLINE vec pool_window(vec a, vec b, vec c, vec d, ivec *tap)
-{
-    const vec window[4] = {a, b, c, d};
-    vec best = a;
-    ivec at = {0};
-#pragma GCC unroll 3
-    for (int i = 1; i < 4; i++) {
-        ivec larger = beats(window[i], best);
-        best = choose(larger, window[i], best);
-        at = choose_int(larger, (ivec){0} + i, at);
-    }
-    ivec nowhere = best <= splat(0);
-    *tap = choose_int(nowhere, (ivec){0} + 4, at);
-    return choose(nowhere, splat(0), best);
 }
 
 /* Vectors of channels back to planes: pixels `done` .. `count` of a stage [pixel][LANES]; whole vectors only, unless
@@ -207,9 +191,11 @@ INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t,
 #pragma GCC unroll 2
                 for (int k = 0; k < side; k++)
 #pragma GCC unroll 2
-                    for (int l = 0; l < side; l++)
-                        pixels[k][l] = pool_window(pixels[2 * k][2 * l], pixels[2 * k][2 * l + 1],
-                                                   pixels[2 * k + 1][2 * l], pixels[2 * k + 1][2 * l + 1], &at[k][l]);
+                    for (int l = 0; l < side; l++) {
+                        const vec window[4] = {pixels[2 * k][2 * l], pixels[2 * k][2 * l + 1],
+                                               pixels[2 * k + 1][2 * l], pixels[2 * k + 1][2 * l + 1]};
+                        pixels[k][l] = largest_rectified(window, &at[k][l]);
+                    }
 #pragma GCC unroll 4
             for (int k = 0; k < side; k++) {
                 if (k >= rows) break;
