@@ -12,12 +12,40 @@ An exception is answered with {"error": traceback}; the loop goes on.
 
 import json
 import os
+import platform
 import sys
 import traceback
 
 import numpy
 
 from benchmarks import process
+
+
+class Framework:
+    """What the loop asks of a framework, with the answers of one that needs nothing; `name`: its name and version."""
+
+    name = ""
+
+    def info(self, **more):
+        return {
+            "name": self.name,
+            "versions": f"Python {platform.python_version()}, NumPy {numpy.__version__}",
+            **more,
+        }
+
+    def settle(self, threads, isa):
+        """Threads and instruction set of what runs next; nothing where both were settled at the start."""
+
+    def array(self, value):
+        """An output as a NumPy array."""
+        return numpy.asarray(value)
+
+    def misses(self):
+        """How often its pool had to ask the system for memory; None: it has no pool."""
+        return None
+
+    def forget(self):
+        """Drop what is kept beside the tasks."""
 
 
 class Worker:

@@ -1,7 +1,5 @@
 """The engine as a worker: `python -m benchmarks.worker_engine`."""
 
-import platform
-
 import numpy
 
 import engine
@@ -23,19 +21,15 @@ def network(name):
     return MODELS[name]() if name in MODELS else nets.BUILDERS[name](nn)
 
 
-class Engine:
+class Engine(worker.Framework):
     """The engine under the names that the tasks use."""
 
+    name = f"engine {engine.__version__}"
     nn, F, SGD, Adam = nn, functional, optim.SGD, optim.Adam
     inference = staticmethod(engine.inference_mode)
 
     def info(self):
-        return {
-            "name": f"engine {engine.__version__}",
-            "versions": f"Python {platform.python_version()}, NumPy {numpy.__version__}",
-            "isas": _isa.isas(),
-            "openmp": parallel.has_openmp,
-        }
+        return super().info(isas=_isa.isas(), openmp=parallel.has_openmp)
 
     def settle(self, threads, isa):
         """Threads and instruction set (None: the best) of what runs next."""
@@ -57,11 +51,7 @@ class Engine:
     def predictor(self, model, layout, images):
         return model
 
-    def forget(self):
-        """Nothing is kept beside the tasks."""
-
     def misses(self):
-        """How often the pool had to ask the system for memory."""
         return memory.pool_stats()["system_calls"]
 
     def convolution_dx(self, g, x, w, stride, padding, groups):

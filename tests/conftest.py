@@ -54,10 +54,16 @@ def isa(request):
 
 
 @pytest.fixture
-def isa_any_threads(isa):
-    """Once per instruction set; the smallest work is spread over threads, whose number a test may change."""
+def every_thread():
+    """The smallest work is spread over threads, whose number a test may change."""
     threads, threshold = parallel.get_num_threads(), parallel.get_threshold()
     parallel.set_threshold(0)
-    yield isa
+    yield
     parallel.set_num_threads(threads)
     parallel.set_threshold(threshold)
+
+
+@pytest.fixture
+def isa_any_threads(isa, every_thread):
+    """Once per instruction set, the smallest work spread over threads."""
+    return isa

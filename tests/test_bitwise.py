@@ -1,4 +1,4 @@
-"""The same bits for any number of threads: single operations with their gradients, and whole trainings of LeNet-5."""
+"""The same bits for any number of threads: single operations with their gradients, and whole trainings of networks."""
 
 import hashlib
 import threading
@@ -8,6 +8,8 @@ import pytest
 
 import engine
 import engine.nn.functional as F
+from benchmarks.nets import NETS
+from benchmarks.worker_engine import network
 from engine import nn, optim
 
 parallel = pytest.importorskip("engine_ext.parallel", exc_type=ImportError)
@@ -18,15 +20,11 @@ THREADS = (1, 2, 3, 4, 7)
 
 
 @pytest.fixture(autouse=True)
-def all_work_is_split():
-    """Every call, however small, on every thread; everything as it was afterwards."""
-    before = parallel.get_num_threads(), parallel.get_threshold(), _isa.isa()
-    parallel.set_threshold(0)
+def on_the_cpu(every_thread):
+    before = _isa.isa()
     with engine.use_backend("cpu"):
         yield
-    engine.set_num_threads(before[0])
-    parallel.set_threshold(before[1])
-    _isa.use_isa(before[2])
+    _isa.use_isa(before)
 
 
 def digest(arrays):
@@ -149,18 +147,16 @@ def test_normalised_images(isa):
 # ---- training
 
 
-def train(make_optimiser, steps=20, batch=32):
-    """The weights of LeNet-5 after some steps on random images, and the losses on the way."""
-    from engine.vision.models import lenet5
-
+def train(make_optimiser, name="lenet5", steps=20, batch=32):
+    """All weights and statistics of a network after some steps on random images, and the losses on the way."""
     engine.manual_seed(0)
-    net = lenet5(image_size=32)
+    net, of = network(name), NETS[name]
     optimiser = make_optimiser(net.parameters())
     rng, losses = np.random.default_rng(0), []
     for _ in range(steps):
-        x = engine.from_numpy(rng.standard_normal((batch, 1, 32, 32)).astype("float32"))
+        x = engine.from_numpy(rng.standard_normal((batch, *of.image)).astype("float32"))
         optimiser.zero_grad()
-        loss = F.cross_entropy(net(x), engine.from_numpy(rng.integers(0, 10, batch)))
+        loss = F.cross_entropy(net(x), engine.from_numpy(rng.integers(0, of.classes, batch)))
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
@@ -179,6 +175,17 @@ OPTIMISERS = {
 def test_20_steps_of_lenet5(name, isa):
     _isa.use_isa(isa)
     check_bits(lambda: train(OPTIMISERS[name]))
+
+
+@pytest.mark.parametrize("isa", _isa.isas())
+@pytest.mark.parametrize("name", ["mnistnet", "vgg", "resnet20", "mobile", "resnext"])
+def test_20_steps_of(name, isa):
+    _isa.use_isa(isa)
+    check_bits(lambda: train(OPTIMISERS["SGD with momentum"], name, batch=9))
+
+
+def test_20_steps_of_resnet18():
+    check_bits(lambda: train(OPTIMISERS["SGD with momentum"], "resnet18", batch=2))
 
 
 def test_a_net_with_batch_norm_and_dropout():

@@ -16,16 +16,6 @@ from engine_ext import _isa, conv, gemm, machine, memory, parallel
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture
-def every_thread():
-    """Makes every call use all threads, however small."""
-    threads, threshold = parallel.get_num_threads(), parallel.get_threshold()
-    parallel.set_threshold(0)
-    yield
-    parallel.set_num_threads(threads)
-    parallel.set_threshold(threshold)
-
-
 def draw(*shape):
     return RNG.standard_normal(shape).astype(np.float32)
 

@@ -9,6 +9,7 @@ from engine.geometry import Conv2dGeometry
 from engine_ext import conv, parallel
 
 REFERENCE = backends.get("reference")
+pytestmark = pytest.mark.usefixtures("every_thread")
 RNG = np.random.default_rng(0)
 
 GEOMETRIES = {
@@ -46,15 +47,6 @@ GEOMETRIES = {
     "no images": Conv2dGeometry.of((0, 3, 9, 9), (4, 3, 3, 3), 2, 1),
 }  # fmt: skip
 CASES = pytest.mark.parametrize("geom", GEOMETRIES.values(), ids=GEOMETRIES)
-
-
-@pytest.fixture(autouse=True)
-def all_work_is_split():
-    before = parallel.get_num_threads(), parallel.get_threshold()
-    parallel.set_threshold(0)
-    yield
-    parallel.set_num_threads(before[0])
-    parallel.set_threshold(before[1])
 
 
 def arrays(geom):

@@ -10,27 +10,15 @@ from checks import on_all_threads, same_bits
 
 from engine import backends
 from engine.geometry import Pool2dGeometry
-from engine_ext import _isa, norm, parallel, pool
+from engine_ext import norm, pool
 
 EPS = np.finfo(np.float32).eps
 REFERENCE = backends.get("reference")
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::RuntimeWarning"), pytest.mark.usefixtures("isa_any_threads")]
 
 IMAGES = [(3, 17, 5, 5), (64, 6, 14, 14), (2, 3, 16, 16), (4, 5, 8, 8), (6, 70, 4, 4), (33, 130, 2, 2), (2, 2, 7, 9), (1, 1, 150, 100),
           (5, 3, 26, 26), (2, 1, 65, 129), (9, 3, 2, 8), (3, 3, 9, 8), (1, 40, 3, 33), (16, 3, 31, 2)]  # fmt: skip
 BATCHES = [*IMAGES, (33, 5), (5, 130), (3, 4, 17), (2, 3, 1, 1), (1, 3, 70, 71), (4, 3, 2, 3, 5)]
-
-
-@pytest.fixture(params=_isa.isas(), autouse=True)
-def isa(request):
-    """Every test runs on every instruction set of this machine, without a threshold for threads."""
-    before, threads, threshold = _isa.isa(), parallel.get_num_threads(), parallel.get_threshold()
-    _isa.use_isa(request.param)
-    parallel.set_threshold(0)
-    yield request.param
-    _isa.use_isa(before)
-    parallel.set_num_threads(threads)
-    parallel.set_threshold(threshold)
 
 
 def random(*shape, seed=0):

@@ -5,7 +5,9 @@ import pytest
 from checks import same_bits
 
 from engine.backends.reference import Reference
-from engine_ext import _isa, optim, parallel
+from engine_ext import optim, parallel
+
+pytestmark = pytest.mark.usefixtures("isa_any_threads")
 
 SIZES = [0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 127, 1009, 16384, 16385, 40001]
 EPS = float(np.finfo("float32").eps)
@@ -33,18 +35,6 @@ CALLS = {
 }  # fmt: skip
 CASES = [(name, lists, numbers) for name, calls in CALLS.items() for lists, numbers in calls]
 IDS = [f"{name}-{'-'.join(str(v) for v in (*lists, *numbers))}" for name, lists, numbers in CASES]
-
-
-@pytest.fixture(params=_isa.isas(), autouse=True)
-def isa(request):
-    """Every test runs on every instruction set of this machine, without a threshold for threads."""
-    before, threads, threshold = _isa.isa(), parallel.get_num_threads(), parallel.get_threshold()
-    _isa.use_isa(request.param)
-    parallel.set_threshold(0)
-    yield request.param
-    _isa.use_isa(before)
-    parallel.set_num_threads(threads)
-    parallel.set_threshold(threshold)
 
 
 def drawn(lists, sizes):

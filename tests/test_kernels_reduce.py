@@ -4,23 +4,13 @@ import numpy as np
 import pytest
 from checks import on_all_threads
 
-from engine_ext import _isa, memory, parallel, reduce
+from engine_ext import memory, reduce
+
+pytestmark = pytest.mark.usefixtures("isa_any_threads")
 
 # Around a vector, a strip of columns and a part of a sum; the last ones are cut into several parts.
 SHAPES = [(1,), (17,), (32768,), (32769,), (100_003,), (), (5, 1), (3, 7, 5), (2, 1, 9, 1), (4, 70_001), (70_001, 3),
           (2, 600, 65), (3, 40_000, 2), (1000, 64), (5, 129, 4, 3)]  # fmt: skip
-
-
-@pytest.fixture(params=_isa.isas(), autouse=True)
-def isa(request):
-    """Every test runs on every instruction set of this machine, without a threshold for threads."""
-    before, threads, threshold = _isa.isa(), parallel.get_num_threads(), parallel.get_threshold()
-    _isa.use_isa(request.param)
-    parallel.set_threshold(0)
-    yield request.param
-    _isa.use_isa(before)
-    parallel.set_num_threads(threads)
-    parallel.set_threshold(threshold)
 
 
 def neighbours(ndim):

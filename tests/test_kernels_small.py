@@ -10,25 +10,13 @@ import pytest
 from checks import on_all_threads, same_bits
 
 from engine.geometry import Pool2dGeometry
-from engine_ext import _isa, loss, norm, parallel, pointwise, pool
+from engine_ext import loss, norm, pointwise, pool
 
 SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 127, 1009, 16384, 16385, 70001]
 EPS = np.finfo(np.float32).eps
 TINY = np.finfo(np.float32).tiny
 # Pure copies of NumPy's semantics on odd values warn there, as they should.
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
-
-
-@pytest.fixture(params=_isa.isas(), autouse=True)
-def isa(request):
-    """Every test runs on every instruction set of this machine, without a threshold for threads."""
-    before, threads, threshold = _isa.isa(), parallel.get_num_threads(), parallel.get_threshold()
-    _isa.use_isa(request.param)
-    parallel.set_threshold(0)
-    yield request.param
-    _isa.use_isa(before)
-    parallel.set_num_threads(threads)
-    parallel.set_threshold(threshold)
+pytestmark = [pytest.mark.filterwarnings("ignore::RuntimeWarning"), pytest.mark.usefixtures("isa_any_threads")]
 
 
 def random(*shape, seed=0, scale=1.0, shift=0.0):

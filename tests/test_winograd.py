@@ -11,18 +11,9 @@ from engine.backends import convolution
 from engine.geometry import Conv2dGeometry
 from engine_ext import _isa, parallel, winograd
 
+pytestmark = pytest.mark.usefixtures("every_thread")
 REFERENCE = backends.get("reference")
 FORWARD, BACKWARD = {4: winograd.conv2d4, 2: winograd.conv2d2}, {4: winograd.conv2d4_dx, 2: winograd.conv2d2_dx}
-
-
-@pytest.fixture(autouse=True)
-def every_thread():
-    """Every call uses all threads, however small."""
-    threads, threshold = parallel.get_num_threads(), parallel.get_threshold()
-    parallel.set_threshold(0)
-    yield
-    parallel.set_num_threads(threads)
-    parallel.set_threshold(threshold)
 
 
 def problem(x_shape, o, padding):

@@ -1,9 +1,7 @@
 """ONNX Runtime as a worker, for inference: `python -m benchmarks.peers.ort`, under an interpreter that has it and onnx."""
 
 import os
-import platform
 
-import numpy
 import onnxruntime
 
 from benchmarks import worker
@@ -11,23 +9,10 @@ from benchmarks.peers import onnx_graph
 from benchmarks.tasks import Task
 
 
-class OnnxRuntime:
-    """What the loop asks of a framework."""
+class OnnxRuntime(worker.Framework):
+    """Threads belong to a session."""
 
-    def info(self):
-        return {
-            "name": f"ONNX Runtime {onnxruntime.__version__}",
-            "versions": f"Python {platform.python_version()}, NumPy {numpy.__version__}",
-        }
-
-    def settle(self, threads, isa):
-        """Threads belong to a session."""
-
-    def array(self, value):
-        return value
-
-    def forget(self):
-        """Nothing is kept beside the tasks."""
+    name = f"ONNX Runtime {onnxruntime.__version__}"
 
 
 class Inference(Task):

@@ -15,23 +15,19 @@ from benchmarks.tasks import TASKS
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
-class Torch:
+class Torch(worker.Framework):
     """PyTorch under the names that the tasks use.
 
     A layout is a memory format, followed for networks by what else was done: "channels_last compiled" (torch.compile) or
     "contiguous frozen" (torch.jit.optimize_for_inference); eager without a second word.
     """
 
+    name = f"PyTorch {torch.__version__}"
     nn, F, SGD, Adam = torch.nn, torch.nn.functional, torch.optim.SGD, torch.optim.Adam
     inference = staticmethod(torch.inference_mode)
 
     def info(self):
-        return {
-            "name": f"PyTorch {torch.__version__}",
-            "versions": f"Python {platform.python_version()}, NumPy {numpy.__version__}",
-            "isa": torch.backends.cpu.get_cpu_capability(),
-            "allocator": allocator(),
-        }
+        return super().info(isa=torch.backends.cpu.get_cpu_capability(), allocator=allocator())
 
     def settle(self, threads, isa):
         """Threads of what runs next; the instruction set is PyTorch's own choice."""
@@ -60,10 +56,6 @@ class Torch:
     def forget(self):
         """Drop what was compiled: the next network of the same class is another."""
         torch._dynamo.reset()
-
-    def misses(self):
-        """PyTorch has no pool on the CPU."""
-        return None
 
     def convolution_dx(self, g, x, w, *how):
         return lambda: _convolution_backward(g, x, w, *how, [True, False, False])[0]

@@ -1,36 +1,21 @@
 """TensorFlow as a worker: `python -m benchmarks.peers.tf`, under an interpreter that has it. Steps are `tf.function`s."""
 
 import os
-import platform
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import numpy  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from benchmarks import worker  # noqa: E402
 from benchmarks.peers import nhwc  # noqa: E402
-from benchmarks.peers.graphs import GRAPHS  # noqa: E402
-from benchmarks.tasks import Task  # noqa: E402
 
-BUFFERS = ("running_mean", "running_var")
 tf.config.threading.set_intra_op_parallelism_threads(int(os.environ["ENGINE_BENCH_THREADS"]))
 
 
-class TensorFlow:
-    """What the loop asks of a framework."""
+class TensorFlow(worker.Framework):
+    """Threads were settled before the first operation."""
 
-    def info(self):
-        return {
-            "name": f"TensorFlow {tf.__version__}",
-            "versions": f"Python {platform.python_version()}, NumPy {numpy.__version__}",
-        }
-
-    def settle(self, threads, isa):
-        """Threads were settled before the first operation."""
-
-    def array(self, value):
-        return numpy.asarray(value)
+    name = f"TensorFlow {tf.__version__}"
 
     def forget(self):
         tf.keras.backend.clear_session()
@@ -51,7 +36,7 @@ class Operations:
         return tf.nn.bias_add(y, self.weights[f"{name}.bias"]) if f"{name}.bias" in self.weights else y
 
     def batch_norm(self, x, name):
-        w, b, mean, var = (self.weights[f"{name}.{part}"] for part in ("weight", "bias", *BUFFERS))
+        w, b, mean, var = (self.weights[f"{name}.{part}"] for part in ("weight", "bias", *nhwc.BUFFERS))
         y, *new = tf.compat.v1.nn.fused_batch_norm(
             x, w, b, mean, var, 1e-5, is_training=self.training, exponential_avg_factor=0.1 if self.training else 1.0
         )
@@ -82,27 +67,20 @@ class Operations:
         return tf.pad(x[:, ::2, ::2], [[0, 0]] * 3 + [[channels // 4] * 2])
 
 
-class _Net(Task):
-    def __init__(self, fw, arrays, layout, net):
-        self.net, self.graph = net, GRAPHS[net]
-        weights = {name: a for name, a in arrays.items() if name not in ("images", "labels")}
-        self.given = {name: numpy.ascontiguousarray(a) for name, a in nhwc.there(net, weights).items()}
-        self.weights = {name: tf.Variable(a, trainable=not name.endswith(BUFFERS)) for name, a in self.given.items()}
-        self.batches = [
-            (tf.constant(x), tf.constant(y)) for x, y in zip(nhwc.images(arrays), arrays["labels"], strict=True)
-        ]
-        self.next = 0
-        self.build()
+class _Net(nhwc.Net):
+    constant = staticmethod(tf.constant)
 
-    def batch(self):
-        self.next = (self.next + 1) % len(self.batches)
-        return self.batches[self.next]
+    def build(self):
+        self.weights = {
+            name: tf.Variable(a, trainable=not name.endswith(nhwc.BUFFERS)) for name, a in self.given.items()
+        }
 
 
 class Training(_Net):
     """One step as one graph: forward, cross-entropy, backward, SGD with momentum."""
 
     def build(self):
+        super().build()
         self.parameters = {name: v for name, v in self.weights.items() if v.trainable}
         self.momenta = [tf.Variable(tf.zeros_like(v), trainable=False) for v in self.parameters.values()]
 
@@ -141,6 +119,7 @@ class Inference(_Net):
     """Forward alone, as one graph."""
 
     def build(self):
+        super().build()
         self.forward = tf.function(lambda x: self.graph(Operations(self.weights, training=False), x))
 
     def run(self):

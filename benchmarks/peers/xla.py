@@ -1,7 +1,6 @@
 """JAX as a worker: `python -m benchmarks.peers.xla`, under an interpreter that has it. Whole steps are compiled by XLA."""
 
 import os
-import platform
 
 THREADS = int(os.environ["ENGINE_BENCH_THREADS"])
 if hasattr(os, "sched_setaffinity"):  # XLA makes a thread for each core that it may use; it is asked here only
@@ -14,26 +13,12 @@ from jax import numpy as jnp  # noqa: E402
 
 from benchmarks import worker  # noqa: E402
 from benchmarks.peers import nhwc  # noqa: E402
-from benchmarks.peers.graphs import GRAPHS  # noqa: E402
-from benchmarks.tasks import Task  # noqa: E402
-
-BUFFERS = ("running_mean", "running_var")
 
 
-class Jax:
-    """What the loop asks of a framework."""
+class Jax(worker.Framework):
+    """Threads were settled before JAX was imported."""
 
-    def info(self):
-        return {
-            "name": f"JAX {jax.__version__}",
-            "versions": f"Python {platform.python_version()}, NumPy {numpy.__version__}",
-        }
-
-    def settle(self, threads, isa):
-        """Threads were settled before JAX was imported."""
-
-    def array(self, value):
-        return numpy.asarray(value)
+    name = f"JAX {jax.__version__}"
 
     def forget(self):
         jax.clear_caches()
@@ -53,11 +38,11 @@ class Operations:
         return y + self.weights[f"{name}.bias"] if f"{name}.bias" in self.weights else y
 
     def batch_norm(self, x, name):
-        w, b, mean, var = (self.weights[f"{name}.{part}"] for part in ("weight", "bias", *BUFFERS))
+        w, b, mean, var = (self.weights[f"{name}.{part}"] for part in ("weight", "bias", *nhwc.BUFFERS))
         if self.training:
             count, old = x.size // x.shape[-1], (mean, var)
             mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
-            for part, before, new in zip(BUFFERS, old, (mean, var * (count / (count - 1))), strict=True):
+            for part, before, new in zip(nhwc.BUFFERS, old, (mean, var * (count / (count - 1))), strict=True):
                 self.buffers[f"{name}.{part}"] = lax.stop_gradient(0.9 * before + 0.1 * new)
         return (x - mean) * (w * lax.rsqrt(var + 1e-5)) + b
 
@@ -85,24 +70,10 @@ class Operations:
         return jnp.pad(x, [(0, 0)] * 3 + [(channels // 4, channels // 4)])
 
 
-class _Net(Task):
-    def __init__(self, fw, arrays, layout, net):
-        self.net, self.graph = net, GRAPHS[net]
-        weights = {name: a for name, a in arrays.items() if name not in ("images", "labels")}
-        self.given = {name: numpy.ascontiguousarray(a) for name, a in nhwc.there(net, weights).items()}
-        self.batches = [
-            (jnp.asarray(x), jnp.asarray(y)) for x, y in zip(nhwc.images(arrays), arrays["labels"], strict=True)
-        ]
-        self.next = 0
-        self.build()
-
-    def batch(self):
-        self.next = (self.next + 1) % len(self.batches)
-        return self.batches[self.next]
-
-
-class Training(_Net):
+class Training(nhwc.Net):
     """One step, compiled as a whole: forward, cross-entropy, backward, SGD with momentum; memory is donated."""
+
+    constant = staticmethod(jnp.asarray)
 
     def build(self):
         def loss(parameters, buffers, x, labels):
@@ -121,7 +92,7 @@ class Training(_Net):
         self.restart()
 
     def restart(self):
-        buffers = {name: jnp.array(a) for name, a in self.given.items() if name.endswith(BUFFERS)}
+        buffers = {name: jnp.array(a) for name, a in self.given.items() if name.endswith(nhwc.BUFFERS)}
         parameters = {name: jnp.array(a) for name, a in self.given.items() if name not in buffers}
         self.state = parameters, buffers, {name: jnp.zeros_like(p) for name, p in parameters.items()}
 
@@ -137,8 +108,10 @@ class Training(_Net):
         return {"first loss": first, **{f"gradient of {n}": g for n, g in gradients.items()}, "second loss": self.run()}
 
 
-class Inference(_Net):
+class Inference(nhwc.Net):
     """Forward alone, compiled with the weights as arguments."""
+
+    constant = staticmethod(jnp.asarray)
 
     def build(self):
         weights = {name: jnp.array(a) for name, a in self.given.items()}
