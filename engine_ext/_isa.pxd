@@ -119,6 +119,24 @@ cdef extern from "kernels.h" nogil:
                                   int64_t channels, float *u, int64_t step) noexcept nogil
         void (*winograd2_weights)(const float *w, int64_t out_step, int64_t in_step, int rotated, int64_t outs,
                                   int64_t channels, float *u, int64_t step) noexcept nogil
+        # winograd_stride.c
+        void (*winograd_stride_input)(int back, const Conv2d *q, const float *x, int64_t channels, const Tiles *t,
+                                      float *stage, float *v, int64_t step) noexcept nogil
+        void (*winograd_stride_weights)(const float *w, int64_t out_step, int64_t in_step, int rotated, int64_t outs,
+                                        int64_t channels, float *u, int64_t step) noexcept nogil
+        void (*winograd_stride_products)(int64_t tiles, int64_t channels, int64_t outs, const float *v, int64_t v_step,
+                                         int64_t block, const float *u, int64_t u_step, float *m, int64_t m_step,
+                                         int accumulate) noexcept nogil
+        void (*winograd_stride_output)(int back, const Conv2d *q, const Tiles *t, const float *m, int64_t step,
+                                       int64_t outs, const float *bias, int relu, float *stage,
+                                       float *y) noexcept nogil
+        void (*winograd_stride_gradient)(const Conv2d *q, const float *g, int64_t channels, const Tiles *t,
+                                         float *stage, float *d, int64_t step) noexcept nogil
+        void (*winograd_stride_sums)(int64_t first, int64_t last, int64_t inputs, int64_t outputs, int64_t tiles,
+                                     const float *v, int64_t v_step, const float *d, int64_t d_step, int64_t block,
+                                     float *u, int64_t u_step, int64_t u_block, int accumulate) noexcept nogil
+        void (*winograd_stride_dw)(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs,
+                                   int64_t outputs, float *dw, int64_t ldw) noexcept nogil
         # winograd_dw.c
         void (*winograd_gradient)(const Conv2d *q, const float *g, int64_t channels, const Tiles *t, float *stage,
                                   float *d, int64_t step) noexcept nogil

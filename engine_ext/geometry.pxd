@@ -14,6 +14,7 @@ cdef int read_conv2d(object geom, Conv2d *q) except -1
 
 # The same for Winograd's algorithms: ValueError, too, unless windows are 3x3 with stride, dilation and groups of 1.
 cdef int read_plain_3x3(object geom, Conv2d *q) except -1
+cdef int read_strided_3x3(object geom, Conv2d *q) except -1
 
 # ValueError unless `array` has these four sizes.
 cdef int expect_shape(str name, object array, Py_ssize_t d0, Py_ssize_t d1, Py_ssize_t d2, Py_ssize_t d3) except -1

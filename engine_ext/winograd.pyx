@@ -4,6 +4,8 @@ Images are cut into units of tiles whose transforms fit a core's L2 cache. With 
 first; then a thread takes a unit through input transform, products and outputs. With few, all inputs are transformed
 first; then a thread takes 32 outputs (2 * LANES), of all tiles, and transforms their weights as it needs them: those
 of hundreds of channels are larger than the caches. A result's bits do not depend on either.
+
+Windows with stride 2 go the same way, in tiles of their own: see kernels/winograd_stride.c.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -15,7 +17,7 @@ from numpy cimport PyArray_DATA, PyArray_DIM, PyArray_NDIM
 
 from engine_ext._isa cimport Conv2d, K, Tiles
 from engine_ext.arrays cimport f32, is_f32
-from engine_ext.geometry cimport ceil_div, expect_shape, read_plain_3x3
+from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d, read_plain_3x3, read_strided_3x3
 from engine_ext.memory cimport Block, borrow, empty_array, empty_f32, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 
@@ -25,15 +27,21 @@ cdef enum:
     LINE = 16               # floats of a cache line
     UNIT_FLOATS = 1 << 17   # inputs and products of a unit
     UNIT_TILES = 56         # at most
-    FEW_TILES = 128         # at most so many: weights are transformed where they are needed
+    STRIDED_FLOATS = 1 << 18    # the same with stride 2, where a tile has more of them
+    FEW_TILES = 128         # at most so many (half with stride 2): weights are transformed where they are needed
     CHUNK = 64              # input channels whose weights are transformed at a time: the kernel's TERMS
+    STRIDED = 8             # in place of m: windows with stride 2, tiles of 4x4 outputs, going back 8x8
 
 
 cdef struct Winograd:
     # A convolution of x[n, c, h, w] to y[n, o, oh, ow]; the input gradient is one of the output's gradient.
     Conv2d q
-    int m                   # a tile has m x m outputs
-    int64_t positions       # (m + 2)^2
+    int m                   # a tile has m x m outputs, or STRIDED
+    int64_t side            # outputs of a tile along an axis
+    int64_t apart, overlap  # inputs from tile to tile, and what the last has more
+    int64_t top, left       # outputs of the first tile that lie outside of the image
+    int64_t positions       # products of a tile
+    int64_t points          # weights they are with
     const float *x
     const float *w
     int64_t out_step, in_step   # floats between the outputs, the inputs of w
@@ -67,19 +75,32 @@ cdef class Weights:
     cdef readonly int64_t c, o
 
 
+cdef void shape_tiles(Winograd *f) noexcept:
+    """Fills in what tiles are like."""
+    f.top = f.left = 0
+    if f.m != STRIDED:
+        f.side, f.apart, f.overlap = f.m, f.m, 2
+        f.positions = f.points = (f.m + 2) * (f.m + 2)
+        return
+    f.side, f.apart, f.overlap, f.positions, f.points = 4, 8, 1, 81, 36
+    if f.rotated:
+        f.side, f.apart = 8, 4
+        f.top, f.left = 2 - f.q.pt - f.q.pt % 2, 2 - f.q.pl - f.q.pt % 2
+
+
 cdef void plan(Winograd *f, int team) noexcept:
-    """Fills in everything that follows from f.q, f.m and the number of threads."""
+    """Fills in how the work is cut, which follows from f.q, the tiles and the number of threads."""
     cdef Conv2d *q = &f.q
     cdef int64_t lanes = K.lanes, wanted = UNIT_TILES, row_units, per_image, shares = team
-    f.positions = (f.m + 2) * (f.m + 2)
     f.blocks, f.outs = ceil_div(q.c, lanes), ceil_div(q.o, 2 * lanes)
-    f.rows, f.cols = ceil_div(q.oh, f.m), ceil_div(q.ow, f.m)
+    f.rows, f.cols = ceil_div(q.oh + f.top, f.side), ceil_div(q.ow + f.left, f.side)
     per_image = f.rows * f.cols
-    f.few = q.n * per_image <= FEW_TILES
+    f.few = q.n * per_image <= (FEW_TILES // 2 if f.m == STRIDED else FEW_TILES)
     if f.few:
         shares = ceil_div(team, min(f.outs, f.blocks))
     else:
-        wanted = max(min(UNIT_FLOATS // (f.positions * (f.blocks + 2) * lanes), wanted), 1)
+        wanted = STRIDED_FLOATS if f.m == STRIDED else UNIT_FLOATS
+        wanted = max(min(wanted // (f.positions * (f.blocks + 2) * lanes), UNIT_TILES), 1)
     f.unit_images, f.unit_rows, f.unit_cols = 1, 1, f.cols
     if 2 * per_image <= wanted:
         f.unit_images = max(min(wanted // per_image, ceil_div(q.n, shares)), 1)
@@ -96,9 +117,9 @@ cdef void plan(Winograd *f, int team) noexcept:
     f.v_step = odd_lines(f.blocks * f.tiles * lanes)
     f.m_step = odd_lines(f.tiles * 2 * lanes)
     f.u_step = odd_lines(q.c * 2 * lanes)
-    f.v_size, f.u_size, f.m_size = f.positions * f.v_step, f.positions * f.u_step, f.positions * f.m_step
-    f.stage_size = max((f.unit_rows * f.m + 2) * (f.unit_cols * f.m + 2),
-                       2 * (f.unit_rows * f.unit_cols * f.m * f.m + lanes)) * lanes
+    f.v_size, f.u_size, f.m_size = f.positions * f.v_step, f.points * f.u_step, f.positions * f.m_step
+    f.stage_size = max((f.unit_rows * f.apart + f.overlap) * (f.unit_cols * f.apart + f.overlap),
+                       2 * (f.unit_rows * f.unit_cols * f.side * f.side + lanes)) * lanes
 
 
 cdef inline int64_t unit_tiles(const Winograd *f, int64_t unit, Tiles *t, int64_t *images) noexcept nogil:
@@ -120,7 +141,9 @@ cdef void transform_input(const Winograd *f, int64_t unit, int64_t block, float 
     v += block * f.tiles * lanes
     for i in range(images):
         x = f.x + ((first + i) * f.q.c + block * lanes) * plane
-        if f.m == 4:
+        if f.m == STRIDED:
+            K.winograd_stride_input(f.rotated, &f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+        elif f.m == 4:
             K.winograd4_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
         else:
             K.winograd2_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
@@ -136,7 +159,9 @@ cdef void transform_weights_of(
     u += half % 2 * K.lanes
     if outs <= 0:
         return
-    if f.m == 4:
+    if f.m == STRIDED:
+        K.winograd_stride_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
+    elif f.m == 4:
         K.winograd4_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
     else:
         K.winograd2_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
@@ -153,10 +178,15 @@ cdef void multiply(const Winograd *f, int64_t unit, int64_t block, int64_t first
                    const float *u, int64_t u_step, float *products) noexcept nogil:
     """Products of a unit by some input channels, for one block of outputs; added to those of the channels before."""
     cdef Tiles t
-    cdef int64_t images, lanes = K.lanes
+    cdef int64_t images, lanes = K.lanes, outs = min(2 * lanes, f.q.o - block * 2 * lanes)
     unit_tiles(f, unit, &t, &images)
-    K.winograd_products(f.positions, images * t.rows * t.cols, channels, min(2 * lanes, f.q.o - block * 2 * lanes),
-                        v + first * f.tiles, f.v_step, f.tiles * lanes, u, u_step, products, f.m_step, first > 0)
+    v += first * f.tiles
+    if f.m == STRIDED:
+        K.winograd_stride_products(images * t.rows * t.cols, channels, outs, v, f.v_step, f.tiles * lanes, u, u_step,
+                                   products, f.m_step, first > 0)
+    else:
+        K.winograd_products(f.positions, images * t.rows * t.cols, channels, outs, v, f.v_step, f.tiles * lanes, u,
+                            u_step, products, f.m_step, first > 0)
 
 
 cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const float *products,
@@ -179,6 +209,8 @@ cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const flo
             o = ((first + i) * f.q.o + o) * plane
             if f.taps != NULL:
                 K.winograd4_output_pool(&f.q, &t, m, f.m_step, outs, bias, stage, f.y + o, f.taps + o)
+            elif f.m == STRIDED:
+                K.winograd_stride_output(f.rotated, &f.q, &t, m, f.m_step, outs, bias, f.relu, stage, f.y + o)
             elif f.m == 4:
                 K.winograd4_output(&f.q, &t, m, f.m_step, outs, bias, f.relu, stage, f.y + o)
             else:
@@ -201,7 +233,7 @@ cdef void outputs_task(const Winograd *f, int64_t block, int64_t first, int64_t 
     """One block of outputs of the units first .. last, whose inputs are transformed."""
     cdef int64_t step = f.u_step, unit, part, start, channels
     cdef float *chunk = scratch + f.stage_size
-    cdef float *products = chunk + f.positions * odd_lines(CHUNK * 2 * K.lanes)
+    cdef float *products = chunk + f.points * odd_lines(CHUNK * 2 * K.lanes)
     cdef const float *u
     for part in range(ceil_div(f.q.c, CHUNK)):
         start = part * CHUNK
@@ -221,8 +253,9 @@ cdef void outputs_task(const Winograd *f, int64_t block, int64_t first, int64_t 
 
 cdef int convolve(Winograd *f, Weights prepared) except -1:
     cdef Conv2d *q = &f.q
-    cdef int64_t tiles = q.n * ceil_div(q.oh, f.m) * ceil_div(q.ow, f.m), i, ranges, scratch_floats
-    cdef double work = <double>tiles * (f.m + 2) * (f.m + 2) * (<double>q.c * q.o / 16 + q.c + q.o) + 9.0 * q.c * q.o
+    shape_tiles(f)
+    cdef int64_t tiles = q.n * ceil_div(q.oh, f.side) * ceil_div(q.ow, f.side), i, ranges, scratch_floats
+    cdef double work = <double>tiles * f.positions * (<double>q.c * q.o / 16 + q.c + q.o) + 9.0 * q.c * q.o
     cdef int team = threads_for(work)
     cdef unsigned mode = 0
     cdef Block weights = None, inputs = None
@@ -239,7 +272,7 @@ cdef int convolve(Winograd *f, Weights prepared) except -1:
     if f.few:
         inputs = borrow(f.units * f.v_size * sizeof(float))
         f.v = <float *>inputs.data
-        scratch_floats = f.positions * odd_lines(CHUNK * 2 * K.lanes) + ceil_div(f.units, max(ranges, 1)) * f.m_size
+        scratch_floats = f.points * odd_lines(CHUNK * 2 * K.lanes) + ceil_div(f.units, max(ranges, 1)) * f.m_size
     else:
         scratch_floats = f.v_size + f.m_size
     step = piece((f.stage_size + scratch_floats) * sizeof(float))
@@ -272,7 +305,10 @@ cdef object forward(int m, x, w, b, geom, bint relu, bint pool, Weights prepared
     cdef Winograd f
     if not is_f32(x) or not is_f32(w) or not (b is None or is_f32(b)):
         return NotImplemented
-    read_plain_3x3(geom, &f.q)
+    if m == STRIDED:
+        read_strided_3x3(geom, &f.q)
+    else:
+        read_plain_3x3(geom, &f.q)
     expect_shape("x", x, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.o, f.q.c, f.q.kh, f.q.kw)
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
@@ -298,7 +334,13 @@ cdef object backward(int m, g, w, geom):
     cdef Winograd f     # of the transposed convolution: its input is g, its output dx
     if not is_f32(g) or not is_f32(w):
         return NotImplemented
-    read_plain_3x3(geom.transposed, &f.q)
+    if m == STRIDED:
+        read_strided_3x3(geom, &f.q)
+        if (f.q.pt - f.q.pl) % 2:
+            raise ValueError(f"padding above and on the left must both be even or odd, got {geom.ints}")
+        read_conv2d(geom.transposed, &f.q)
+    else:
+        read_plain_3x3(geom.transposed, &f.q)
     expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.c, f.q.o, f.q.kh, f.q.kw)
     dx = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
@@ -340,10 +382,20 @@ def conv2d2_dx(g, w, geom):
     return backward(2, g, w, geom)
 
 
-def transform_weights(w, int m=4):
-    """Weights w[o, c, 3, 3] as tiles of m x m outputs need them, for the instruction set in use: `prepared` above.
+def conv2d_stride2(x, w, b, geom, bint relu=False, Weights prepared=None):
+    """conv2d4 with stride 2."""
+    return forward(STRIDED, x, w, b, geom, relu, False, prepared)
 
-    They are a copy: they do not follow w. float32 and C-contiguous, else NotImplemented.
+
+def conv2d_stride2_dx(g, w, geom):
+    """conv2d4_dx with stride 2."""
+    return backward(STRIDED, g, w, geom)
+
+
+def transform_weights(w, int m=4):
+    """Weights w[o, c, 3, 3] as tiles of m x m outputs (8: stride 2) need them, for the instruction set in use.
+
+    They are `prepared` above, a copy: they do not follow w. float32 and C-contiguous, else NotImplemented.
     """
     cdef Winograd f
     cdef Weights prepared = Weights.__new__(Weights)
@@ -351,18 +403,19 @@ def transform_weights(w, int m=4):
     cdef int64_t i
     if not is_f32(w):
         return NotImplemented
-    if m not in (2, 4) or PyArray_NDIM(w) != 4 or w.shape[2:] != (3, 3) or min(w.shape[:2]) < 1:
-        raise ValueError(f"weights [o, c, 3, 3] and tiles of 2 or 4 expected, got {w.shape} and {m}")
-    f.m, f.positions, f.w = m, (m + 2) * (m + 2), f32(w)
+    if m not in (2, 4, STRIDED) or PyArray_NDIM(w) != 4 or w.shape[2:] != (3, 3) or min(w.shape[:2]) < 1:
+        raise ValueError(f"weights [o, c, 3, 3] and tiles of 2, 4 or 8 expected, got {w.shape} and {m}")
+    f.m, f.w, f.rotated = m, f32(w), False
+    shape_tiles(&f)
     f.q.o, f.q.c = PyArray_DIM(w, 0), PyArray_DIM(w, 1)
     f.blocks, f.outs = ceil_div(f.q.c, K.lanes), ceil_div(f.q.o, 2 * K.lanes)
     f.u_step = odd_lines(f.q.c * 2 * K.lanes)
-    f.u_size = f.positions * f.u_step
-    f.out_step, f.in_step, f.rotated = 9 * f.q.c, 9, False
+    f.u_size = f.points * f.u_step
+    f.out_step, f.in_step = 9 * f.q.c, 9
     prepared.m, prepared.lanes, prepared.c, prepared.o = m, K.lanes, f.q.c, f.q.o
     prepared.block = borrow(f.outs * f.u_size * sizeof(float))
     f.u = <float *>prepared.block.data
-    cdef int team = threads_for(<double>f.q.o * f.q.c * f.positions)
+    cdef int team = threads_for(<double>f.q.o * f.q.c * f.points)
     with nogil, parallel(num_threads=team):
         mode = enter()
         for i in prange(ceil_div(f.q.o, K.lanes) * f.blocks, schedule="static"):

@@ -1,4 +1,5 @@
-"""The weight gradient of 3x3 convolutions with stride 1 by Winograd's F(3x3,4x4): see kernels/winograd_dw.c.
+"""The weight gradient of 3x3 convolutions by Winograd's F(3x3,4x4), or with stride 2: see kernels/winograd_dw.c and
+winograd_stride.c.
 
 Tiles are transformed, pixels and gradients, chunk by chunk, and the products of a chunk added to the sums. Two ways:
 
@@ -16,14 +17,14 @@ cimport numpy as cnp
 
 from engine_ext._isa cimport Conv2d, K, Tiles
 from engine_ext.arrays cimport f32, is_f32
-from engine_ext.geometry cimport ceil_div, expect_shape, read_plain_3x3
+from engine_ext.geometry cimport ceil_div, expect_shape, read_plain_3x3, read_strided_3x3
 from engine_ext.memory cimport Block, borrow, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 
 cnp.import_array()
 
 cdef enum:
-    POSITIONS = 36
+    POINTS = 36                 # sums that make the weights
     PAD = 16                    # floats between positions: planes must not be 4096 bytes apart
     STAGE_TILES = 32            # transformed in one go
     PARTS = 16                  # at most
@@ -38,12 +39,14 @@ cdef enum:
 
 cdef struct Gradient:
     Conv2d q
+    bint strided
+    int64_t positions           # of a tile: with stride 2, several add to one sum
     const float *x
     const float *g
     float *dw
     float *v                    # of a chunk: [position][input block][tile][LANES]
     float *d                    # [position][output block][tile][LANES]
-    float *u                    # sums: [part][position][output block][input block][LANES][LANES]
+    float *u                    # sums: [part][point][output block][input block][LANES][LANES]
     int64_t down, across        # rows of tiles of an image, tiles of a row
     int64_t total               # rows of tiles of all images
     int64_t lines               # rows of tiles transformed in one go
@@ -60,6 +63,7 @@ cdef void plan(Gradient *t) noexcept nogil:
     """Cuts the work: every number here depends on shapes and the instruction set only."""
     cdef const Conv2d *q = &t.q
     cdef int64_t lanes = K.lanes, row_bytes, chunk_bytes, most
+    t.positions = 81 if t.strided else POINTS
     t.down, t.across = ceil_div(q.oh, 4), ceil_div(q.ow, 4)
     t.total = q.n * t.down
     t.lines = max(min(STAGE_TILES // t.across, t.down), 1)
@@ -67,13 +71,13 @@ cdef void plan(Gradient *t) noexcept nogil:
     t.square = lanes * lanes
     t.u_block = t.inputs * t.square
     t.u_step = t.outputs * t.u_block + PAD
-    t.u_part = POSITIONS * t.u_step
+    t.u_part = POINTS * t.u_step
     most = min(min(PARTS, PARTS_BYTES // (t.u_part * <int64_t>sizeof(float))), t.total * t.across // PART_TILES)
     most = min(most, t.total)   # every part has a row of tiles: an empty one would leave its sums unwritten
     t.parts = 1
     while 2 * t.parts <= most:
         t.parts *= 2
-    row_bytes = POSITIONS * t.across * (t.inputs + t.outputs) * lanes * sizeof(float)
+    row_bytes = t.positions * t.across * (t.inputs + t.outputs) * lanes * sizeof(float)
     chunk_bytes = OWN_BYTES
     if t.parts == 1:
         chunk_bytes = min(max(t.u_part * <int64_t>sizeof(float), SHARED_BYTES), LARGEST_BYTES)
@@ -81,8 +85,11 @@ cdef void plan(Gradient *t) noexcept nogil:
     t.tiles = t.rows * t.across
     t.block = t.tiles * lanes
     t.v_step, t.d_step = t.inputs * t.block + PAD, t.outputs * t.block + PAD
-    t.v_bytes, t.d_bytes = piece(POSITIONS * t.v_step * sizeof(float)), piece(POSITIONS * t.d_step * sizeof(float))
-    t.stage_bytes = piece((4 * t.lines + 2) * (4 * t.across + 2) * lanes * sizeof(float))
+    t.v_bytes, t.d_bytes = piece(t.positions * t.v_step * sizeof(float)), piece(t.positions * t.d_step * sizeof(float))
+    if t.strided:
+        t.stage_bytes = piece((8 * t.lines + 1) * (8 * t.across + 1) * lanes * sizeof(float))
+    else:
+        t.stage_bytes = piece((4 * t.lines + 2) * (4 * t.across + 2) * lanes * sizeof(float))
 
 
 cdef int own_sums(Gradient *t, int team) except -1:
@@ -112,15 +119,14 @@ cdef void sum_part(const Gradient *whole, int64_t part, char *scratch) noexcept 
         rows = min(t.rows, last - start)
         for i in range(t.inputs + t.outputs):
             transform(&t, start, 0, rows, i, <float *>(scratch + t.v_bytes + t.d_bytes))
-        K.winograd_tile_sums(POSITIONS, t.inputs, t.outputs, rows * t.across, t.v, t.v_step, t.d, t.d_step, t.block,
-                             t.u, t.u_step, t.u_block, chunk > 0)
+        sums(&t, 0, POINTS, t.inputs, t.outputs, rows * t.across, t.v, t.d, t.u, t.u_step, t.u_block, chunk > 0)
 
 
 cdef int shared_sums(Gradient *t, int team) except -1:
     cdef int64_t pairs = t.inputs * ceil_div(t.outputs, 2), groups = ceil_div(t.outputs, TASK_OUTPUTS)
     cdef bint once = t.rows == t.total and pairs >= TASKS
     cdef int64_t blocks = t.inputs + t.outputs, chunk, start, rows, i
-    cdef size_t own = max(t.stage_bytes, piece(POSITIONS * (2 * t.square + PAD) * sizeof(float)))
+    cdef size_t own = max(t.stage_bytes, piece(POINTS * (2 * t.square + PAD) * sizeof(float)))
     cdef size_t u_bytes = 0 if once else piece(t.u_part * sizeof(float))
     cdef Block scratch = borrow(t.v_bytes + t.d_bytes + u_bytes + team * own)
     cdef char *base = <char *>scratch.data + t.v_bytes + t.d_bytes + u_bytes
@@ -139,8 +145,8 @@ cdef int shared_sums(Gradient *t, int team) except -1:
                 for i in prange(pairs, schedule="static"):
                     pair_weights(t, i, <float *>(base + threadid() * own))
             else:
-                for i in prange(POSITIONS * groups, schedule="static"):
-                    position_sums(t, i // groups, i % groups * TASK_OUTPUTS, rows * t.across, chunk > 0)
+                for i in prange(POINTS * groups, schedule="dynamic"):   # the last points have the most positions
+                    point_sums(t, POINTS - 1 - i // groups, i % groups * TASK_OUTPUTS, rows * t.across, chunk > 0)
             leave(mode)
     if not once:
         with nogil, parallel(num_threads=team):
@@ -162,28 +168,44 @@ cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows,
         image = (start + row) // t.down
         tiles.row = (start + row) % t.down
         tiles.rows = min(min(t.down - tiles.row, stop - row), t.lines)
-        if block < t.inputs:
+        if block < t.inputs and t.strided:
+            K.winograd_stride_input(False, q, t.x + (image * q.c + c) * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
+                                    t.v + c * t.tiles + row * t.across * lanes, t.v_step)
+        elif block < t.inputs:
             K.winograd4_input(q, t.x + (image * q.c + c) * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
                               t.v + c * t.tiles + row * t.across * lanes, t.v_step)
+        elif t.strided:
+            K.winograd_stride_gradient(q, t.g + (image * q.o + o) * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
+                                       t.d + o * t.tiles + row * t.across * lanes, t.d_step)
         else:
             K.winograd_gradient(q, t.g + (image * q.o + o) * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
                                 t.d + o * t.tiles + row * t.across * lanes, t.d_step)
         row += tiles.rows
 
 
-cdef void position_sums(const Gradient *t, int64_t p, int64_t o, int64_t tiles, bint accumulate) noexcept nogil:
-    """Adds a chunk to the sums of one position, for blocks of outputs from `o` on."""
-    K.winograd_tile_sums(1, t.inputs, min(TASK_OUTPUTS, t.outputs - o), tiles, t.v + p * t.v_step, t.v_step,
-                         t.d + p * t.d_step + o * t.block, t.d_step, t.block,
-                         t.u + p * t.u_step + o * t.u_block, t.u_step, t.u_block, accumulate)
+cdef void sums(const Gradient *t, int64_t first, int64_t last, int64_t inputs, int64_t outputs, int64_t tiles,
+               const float *v, const float *d, float *u, int64_t u_step, int64_t u_block,
+               bint accumulate) noexcept nogil:
+    """The sums over tiles of points first .. last - 1, for some blocks of channels; v and d at position 0."""
+    if t.strided:
+        K.winograd_stride_sums(first, last, inputs, outputs, tiles, v, t.v_step, d, t.d_step, t.block, u, u_step,
+                               u_block, accumulate)
+    else:
+        K.winograd_tile_sums(last - first, inputs, outputs, tiles, v + first * t.v_step, t.v_step,
+                             d + first * t.d_step, t.d_step, t.block, u, u_step, u_block, accumulate)
+
+
+cdef void point_sums(const Gradient *t, int64_t p, int64_t o, int64_t tiles, bint accumulate) noexcept nogil:
+    """Adds a chunk to the sums of one point, for blocks of outputs from `o` on."""
+    sums(t, p, p + 1, t.inputs, min(TASK_OUTPUTS, t.outputs - o), tiles, t.v, t.d + o * t.block,
+         t.u + p * t.u_step + o * t.u_block, t.u_step, t.u_block, accumulate)
 
 
 cdef void pair_weights(const Gradient *t, int64_t task, float *u) noexcept nogil:
     """The weights of two blocks of outputs and one of inputs, from the only chunk."""
     cdef int64_t i = task % t.inputs, o = task // t.inputs * 2, k, outputs = min(2, t.outputs - o)
     cdef int64_t step = 2 * t.square + PAD
-    K.winograd_tile_sums(POSITIONS, 1, outputs, t.tiles, t.v + i * t.block, t.v_step, t.d + o * t.block, t.d_step,
-                         t.block, u, step, t.square, False)
+    sums(t, 0, POINTS, 1, outputs, t.tiles, t.v + i * t.block, t.d + o * t.block, u, step, t.square, False)
     for k in range(outputs):
         weights(t, (o + k) * t.inputs + i, u + k * t.square, step)
 
@@ -192,8 +214,36 @@ cdef void weights(const Gradient *t, int64_t task, const float *u, int64_t step)
     """The weights of a block of outputs and one of inputs."""
     cdef const Conv2d *q = &t.q
     cdef int64_t lanes = K.lanes, c = task % t.inputs * lanes, o = task // t.inputs * lanes
-    K.winograd_weights(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), t.dw + (o * q.c + c) * 9,
-                       q.c * 9)
+    cdef float *dw = t.dw + (o * q.c + c) * 9
+    if t.strided:
+        K.winograd_stride_dw(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), dw, q.c * 9)
+    else:
+        K.winograd_weights(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), dw, q.c * 9)
+
+
+cdef object gradient(g, x, geom, bint strided):
+    cdef Gradient t
+    cdef Conv2d *q = &t.q
+    if not is_f32(g) or not is_f32(x):
+        return NotImplemented
+    if strided:
+        read_strided_3x3(geom, q)
+    else:
+        read_plain_3x3(geom, q)
+    expect_shape("g", g, q.n, q.o, q.oh, q.ow)
+    expect_shape("x", x, q.n, q.c, q.h, q.w)
+    dw = empty_images(q.o, q.c, 3, 3)
+    if q.n == 0:
+        dw.fill(0)
+        return dw
+    t.x, t.g, t.dw, t.strided = f32(x), f32(g), f32(dw), strided
+    plan(&t)
+    cdef int team = threads_for(<double>q.n * q.oh * q.ow * q.o * q.c * 9 / 64)
+    if t.parts == 1:
+        shared_sums(&t, team)
+    else:
+        own_sums(&t, team)
+    return dw
 
 
 def conv2d_dw(g, x, geom):
@@ -202,22 +252,9 @@ def conv2d_dw(g, x, geom):
     Windows of 3x3, stride 1, one group and no dilation: else ValueError, as when the arrays do not have the geometry's
     sizes. float32 and C-contiguous, else NotImplemented.
     """
-    cdef Gradient t
-    cdef Conv2d *q = &t.q
-    if not is_f32(g) or not is_f32(x):
-        return NotImplemented
-    read_plain_3x3(geom, q)
-    expect_shape("g", g, q.n, q.o, q.oh, q.ow)
-    expect_shape("x", x, q.n, q.c, q.h, q.w)
-    dw = empty_images(q.o, q.c, 3, 3)
-    if q.n == 0:
-        dw.fill(0)
-        return dw
-    t.x, t.g, t.dw = f32(x), f32(g), f32(dw)
-    plan(&t)
-    cdef int team = threads_for(<double>q.n * q.oh * q.ow * q.o * q.c * 9 / 64)
-    if t.parts == 1:
-        shared_sums(&t, team)
-    else:
-        own_sums(&t, team)
-    return dw
+    return gradient(g, x, geom, False)
+
+
+def conv2d_stride2_dw(g, x, geom):
+    """conv2d_dw with stride 2."""
+    return gradient(g, x, geom, True)

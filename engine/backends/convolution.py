@@ -63,6 +63,17 @@ def plain_3x3(geom):
     return one and geom.kh == geom.kw == 3 and geom.groups == 1
 
 
+def strided_3x3(geom):
+    """A window of 3x3 with stride 2, over all channels."""
+    two = geom.stride == (2, 2) and geom.dilation == geom.upsample == (1, 1)
+    return two and geom.kh == geom.kw == 3 and geom.groups == 1 and crops_nothing(geom)
+
+
+def strided_3x3_back(geom):
+    """Tiles of the input gradient begin with the odd rows and columns, or with the even ones."""
+    return strided_3x3(geom) and (geom.padding[0] - geom.padding[2]) % 2 == 0
+
+
 def many_channels(geom):
     """Faster on maps of 2x2 already, 1 image or many; with 8 channels on either side sometimes slower."""
     return min(geom.c, geom.o) >= 16
@@ -118,6 +129,8 @@ FORWARD = (
               relu=True, pooled=winograd.conv2d4_relu_pool, prepare=winograd.transform_weights),
     Algorithm("winograd2", winograd.conv2d2, plain_3x3, worth_tiles, 1e-5, True,
               relu=True, prepare=lambda w: winograd.transform_weights(w, 2)),
+    Algorithm("winograd_stride2", winograd.conv2d_stride2, strided_3x3, worth_tiles, 1e-5, True,
+              relu=True, prepare=lambda w: winograd.transform_weights(w, 8)),
     # images taken apart by their dilation, then winograd4
     Algorithm("phases", phases.conv2d, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
     # patches packed straight into the panels of the matrix product
@@ -129,6 +142,7 @@ INPUT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dx, is_depthwise, several_groups),
     Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, wins4_dx, 1.5e-5, True),
     Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, worth_tiles, 1e-5, True),
+    Algorithm("winograd_stride2", winograd.conv2d_stride2_dx, strided_3x3_back, worth_tiles, 1e-5, True),
     Algorithm("phases", phases.conv2d_dx, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
     Algorithm("im2col", conv.conv2d_dx, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dx_fold, crops_nothing, never),
@@ -136,6 +150,7 @@ INPUT_GRADIENT = (
 WEIGHT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dw, is_depthwise, several_groups),
     Algorithm("winograd4", winograd_dw.conv2d_dw, plain_3x3, many_channels, 5e-5, True),
+    Algorithm("winograd_stride2", winograd_dw.conv2d_stride2_dw, strided_3x3, worth_tiles, 2e-5, True),
     Algorithm("phases", phases.conv2d_dw, dilated_3x3, fills_tiles_in_phases, 5e-5, True),
     Algorithm("im2col", conv.conv2d_dw, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dw_unfold, crops_nothing, never),

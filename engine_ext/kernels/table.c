@@ -18,6 +18,7 @@
 #include "pool3x3.c"
 #include "pool.c"
 #include "winograd_output.c"
+#include "winograd_stride.c"
 #include "norm.c"
 #include "norm_pool.c"
 #include "loss.c"

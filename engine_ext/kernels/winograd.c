@@ -196,16 +196,34 @@ INLINE void weight_line2(const vec g[3], vec u[4])
     u[3] = g[2];
 }
 
+/* Stride 2, in place of m: the outer weights at +-CLOSE, +-WIDE and infinity, and the inner one (winograd_stride.c). */
+#define STRIDED 8
+#define CLOSE (1.0f / 2)
+#define WIDE (5.0f / 4)
+#define CLOSE2 (CLOSE * CLOSE)
+#define WIDE2 (WIDE * WIDE)
+INLINE void weight_line_stride(const vec g[3], vec u[6])
+{
+    const float close = 1 / (2 * CLOSE * (CLOSE2 - WIDE2)), wide = 1 / (2 * WIDE * (WIDE2 - CLOSE2));
+    u[0] = close * CLOSE * g[2] + close * g[0];
+    u[1] = close * CLOSE * g[2] - close * g[0];
+    u[2] = wide * WIDE * g[2] + wide * g[0];
+    u[3] = wide * WIDE * g[2] - wide * g[0];
+    u[4] = g[2];
+    u[5] = g[1];
+}
+
 INLINE void weight_line(const int m, const vec g[3], vec u[6])
 {
-    if (m == 4) weight_line4(g, u);
+    if (m == STRIDED) weight_line_stride(g, u);
+    else if (m == 4) weight_line4(g, u);
     else weight_line2(g, u);
 }
 
 /* Taps [9][LANES] of one input channel to its row at each position; `turn` -1 reads the taps backwards. */
 INLINE void weight_tile(const int m, const float *taps, int turn, float *u, int64_t step)
 {
-    const int points = m + 2;
+    const int points = m == 2 ? 4 : 6;
     vec columns[6][3];
 #pragma GCC unroll 3
     for (int j = 0; j < 3; j++) {

@@ -125,8 +125,15 @@ static void winograd_tile_sums(
 }
 
 /* Three weights from the sums at six positions: powers of the points over the products of their distances. */
-INLINE void weight_row(const vec m[6], vec y[3])
+INLINE void weight_row(const int strided, const vec m[6], vec y[3])
 {
+    if (strided) {      /* winograd_stride.c */
+        const float close = 1 / (2 * CLOSE * (CLOSE2 - WIDE2)), wide = 1 / (2 * WIDE * (WIDE2 - CLOSE2));
+        y[0] = (m[0] - m[1]) * close + (m[2] - m[3]) * wide;
+        y[1] = m[5];
+        y[2] = (m[0] + m[1]) * (close * CLOSE) + (m[2] + m[3]) * (wide * WIDE) + m[4];
+        return;
+    }
     const float a = NEAR * NEAR, b = FAR * FAR, at_near = 1 / (2 * a * (a - b)), at_far = 1 / (2 * b * (b - a));
     vec near = (m[1] + m[2]) * at_near, far = (m[3] + m[4]) * at_far;
     y[0] = m[0] * (1 / (a * b)) + near + far;
@@ -135,7 +142,8 @@ INLINE void weight_row(const vec m[6], vec y[3])
 }
 
 /* Weights of one block of inputs and one of outputs from their sums at all positions. */
-static void winograd_weights(
+INLINE void weights_from_sums(
+    const int strided,
     const float *u,         /* IN, positions `step` floats apart, of [LANES inputs][LANES outputs] */
     int64_t step,
     int64_t parts, int64_t part,        /* so many of these, `part` floats apart, are added in order */
@@ -153,14 +161,14 @@ static void winograd_weights(
             for (int64_t p = 1; p < parts; p++)
 #pragma GCC unroll 6
                 for (int i = 0; i < 6; i++) m[i] += load(u + p * part + (6 * i + j) * step + c * LANES);
-            weight_row(m, half[j]);
+            weight_row(strided, m, half[j]);
         }
 #pragma GCC unroll 3
         for (int i = 0; i < 3; i++) {
             vec m[6], y[3];
 #pragma GCC unroll 6
             for (int j = 0; j < 6; j++) m[j] = half[j][i];
-            weight_row(m, y);
+            weight_row(strided, m, y);
 #pragma GCC unroll 3
             for (int j = 0; j < 3; j++) store(across + (9 * c + 3 * i + j) * LANES, y[j]);
         }
@@ -173,4 +181,10 @@ static void winograd_weights(
         transpose(m);
         for (int64_t o = 0; o < outputs; o++) store_first(dw + o * ldw + t, m[o], n);
     }
+}
+
+static void winograd_weights(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs, int64_t outputs,
+                             float *dw, int64_t ldw)
+{
+    weights_from_sums(0, u, step, parts, part, inputs, outputs, dw, ldw);
 }
