@@ -150,9 +150,11 @@ cdef extern from "kernels.h" nogil:
                                   int64_t v_step, int64_t block, const float *u, int64_t u_step, float *m,
                                   int64_t m_step, int accumulate) noexcept nogil
         void (*winograd4_output)(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
-                                 const float *bias, int relu, float *stage, float *y) noexcept nogil
+                                 const float *bias, const float *added, int relu, float *stage,
+                                 float *y) noexcept nogil
         void (*winograd2_output)(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
-                                 const float *bias, int relu, float *stage, float *y) noexcept nogil
+                                 const float *bias, const float *added, int relu, float *stage,
+                                 float *y) noexcept nogil
         void (*winograd4_output_pool)(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
                                       const float *bias, float *stage, float *y, uint8_t *taps) noexcept nogil
         # phases.c
@@ -185,6 +187,7 @@ cdef extern from "kernels.h" nogil:
         void (*map_sigmoid)(int64_t n, const float *a, float *y) noexcept nogil
         void (*map_tanh)(int64_t n, const float *a, float *y) noexcept nogil
         void (*map_relu)(int64_t n, const float *a, float *y) noexcept nogil
+        void (*add_relu)(int64_t n, const float *a, const float *b, float *y) noexcept nogil
         void (*relu_dx)(int64_t n, const float *g, const float *y, float *dx) noexcept nogil
         void (*sigmoid_dx)(int64_t n, const float *g, const float *y, float *dx) noexcept nogil
         void (*tanh_dx)(int64_t n, const float *g, const float *y, float *dx) noexcept nogil

@@ -237,24 +237,39 @@ cdef void band_task(
     for i in range(channels if f.woven else 0):
         K.weave_plane(min(f.lines * f.uh, q.oh - line * f.uh), q.ow, f.uh, f.uw, <float *>scratch + i * t.plane,
                       f.apart, y + i * q.oh * q.ow)
+    if f.residual != NULL:
+        add_residual(f, y, channels, min(f.lines * f.uh, q.oh - line * f.uh) * q.ow)
 
 
-def conv2d(x, w, b, geom, relu=False):
+cdef void add_residual(const Convolution *f, float *y, int64_t channels, int64_t run) noexcept nogil:
+    """That of `run` pixels of some channels, which are in the cache, and ReLU."""
+    cdef int64_t _i, at = y - f.y
+    for _i in range(channels):
+        K.add_relu(run, f.y + at, f.residual + at, f.y + at)
+        at += f.q.oh * f.q.ow
+
+
+def conv2d(x, w, b, geom, bint relu=False, residual=None):
     """Cross-correlation of x[n, c, h, w] with w[o, c / groups, kh, kw] plus b[o] or None -> [n, o, oh, ow].
 
-    With `relu`, what is below 0 becomes 0. float32 and C-contiguous, else NotImplemented; ValueError when the arrays do
-    not have the geometry's sizes.
+    With `relu`, what is below 0 becomes 0; so it does behind a `residual` of that shape, which is added before. float32
+    and C-contiguous, else NotImplemented; ValueError when the arrays do not have the geometry's sizes.
     """
     cdef Convolution f
-    if not is_f32(x) or not is_f32(w) or not (b is None or is_f32(b)):
+    if not (is_f32(x) and is_f32(w) and (b is None or is_f32(b)) and (residual is None or is_f32(residual))):
         return NotImplemented
     read_conv2d(geom, &f.q)
     expect_shape("x", x, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.o, f.q.c // f.q.groups, f.q.kh, f.q.kw)
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
         raise ValueError(f"b has shape {b.shape}, the geometry says {(f.q.o,)}")
+    if residual is not None:
+        expect_shape("the residual", residual, f.q.n, f.q.o, f.q.oh, f.q.ow)
     y = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
     f.x, f.w, f.y, f.bias, f.rotated, f.relu = f32(x), f32(w), f32(y), NULL if b is None else f32(b), False, relu
+    f.residual = NULL
+    if residual is not None:
+        f.residual, f.relu = f32(residual), False   # the ReLU is add_residual's
     convolve(&f)
     return y
 
@@ -271,7 +286,8 @@ def conv2d_dx(g, w, geom):
     expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.c, f.q.o // f.q.groups, f.q.kh, f.q.kw)
     dx = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
-    f.x, f.w, f.y, f.bias, f.rotated, f.relu = f32(g), f32(w), f32(dx), NULL, True, False
+    f.x, f.w, f.y, f.rotated, f.relu = f32(g), f32(w), f32(dx), True, False
+    f.bias, f.residual = NULL, NULL
     convolve(&f)
     return dx
 

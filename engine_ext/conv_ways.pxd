@@ -30,6 +30,7 @@ cdef struct Convolution:
     const float *x
     const float *w
     const float *bias
+    const float *residual   # added to y before a ReLU, or NULL
     float *y
     bint rotated            # weights as the input gradient needs them
     bint relu

@@ -120,6 +120,30 @@ cdef void run_number(
         leave(mode)
 
 
+cdef void run_map2(
+    Map2 f,
+    const float *a,     # IN [n]
+    const float *b,     # IN [n]
+    float *y,           # OUT [n]
+    int64_t n,
+):
+    cdef int64_t t, tasks = (n + BLOCK - 1) // BLOCK
+    cdef int team = threads_for(n)
+    cdef unsigned mode = 0
+    if team == 1:
+        with nogil:
+            mode = enter()
+            for t in range(tasks):
+                f(min(<int64_t>BLOCK, n - t * BLOCK), a + t * BLOCK, b + t * BLOCK, y + t * BLOCK)
+            leave(mode)
+        return
+    with nogil, parallel(num_threads=team):
+        mode = enter()
+        for t in prange(tasks, schedule="static"):
+            f(min(<int64_t>BLOCK, n - t * BLOCK), a + t * BLOCK, b + t * BLOCK, y + t * BLOCK)
+        leave(mode)
+
+
 cdef object number(Number f, a, float s, out, double cost):
     y = target(out, a)
     if y is None:
@@ -194,6 +218,17 @@ def mul(a, b, out=None):
 def div(a, b, out=None):
     """a / b, shapes as in `add`."""
     return arithmetic(K.div_rows, K.div_right, K.div_left, a, b, out, DIVISION)
+
+
+def add_relu(a, b, out=None):
+    """relu(a + b) of arrays of one shape."""
+    if not (is_f32(a) and is_f32(b) and same_shape(a, b)):
+        return NotImplemented
+    y = target(out, a)
+    if y is None or overlaps(y, b):
+        return NotImplemented
+    run_map2(K.add_relu, f32(a), f32(b), f32(y), PyArray_SIZE(<cnp.ndarray>a))
+    return y
 
 
 # ----- Functions of one array -----
@@ -278,24 +313,7 @@ cdef object map_gradient(Map2 f, g, y):
     if not same_shape(g, y):
         raise ValueError(f"the gradient has shape {g.shape}, the output {y.shape}: expected the same")
     dx = empty_like_f32(g)
-    cdef int64_t t, n = PyArray_SIZE(<cnp.ndarray>g), tasks = (n + BLOCK - 1) // BLOCK
-    cdef const float *pg = f32(g)
-    cdef const float *py = f32(y)
-    cdef float *to = f32(dx)
-    cdef int team = threads_for(n)
-    cdef unsigned mode = 0
-    if team == 1:
-        with nogil:
-            mode = enter()
-            for t in range(tasks):
-                f(min(<int64_t>BLOCK, n - t * BLOCK), pg + t * BLOCK, py + t * BLOCK, to + t * BLOCK)
-            leave(mode)
-        return dx
-    with nogil, parallel(num_threads=team):
-        mode = enter()
-        for t in prange(tasks, schedule="static"):
-            f(min(<int64_t>BLOCK, n - t * BLOCK), pg + t * BLOCK, py + t * BLOCK, to + t * BLOCK)
-        leave(mode)
+    run_map2(f, f32(g), f32(y), f32(dx), PyArray_SIZE(<cnp.ndarray>g))
     return dx
 
 

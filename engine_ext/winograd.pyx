@@ -47,6 +47,7 @@ cdef struct Winograd:
     int64_t out_step, in_step   # floats between the outputs, the inputs of w
     bint rotated            # taps backwards
     const float *bias       # or NULL
+    const float *residual   # added to y, or NULL
     bint relu
     float *y
     uint8_t *taps           # or NULL: of the max pooling behind
@@ -197,6 +198,7 @@ cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const flo
     cdef int64_t first = unit_tiles(f, unit, &t, &images)
     cdef int64_t plane = (f.q.oh // 2) * (f.q.ow // 2) if f.taps != NULL else f.q.oh * f.q.ow
     cdef const float *bias
+    cdef const float *added
     cdef const float *m
     for i in range(images):
         for half in range(2):
@@ -207,14 +209,15 @@ cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const flo
             bias = f.bias + o if f.bias != NULL else NULL
             m = products + (i * t.rows * t.cols * 2 + half) * lanes
             o = ((first + i) * f.q.o + o) * plane
+            added = f.residual + o if f.residual != NULL else NULL
             if f.taps != NULL:
                 K.winograd4_output_pool(&f.q, &t, m, f.m_step, outs, bias, stage, f.y + o, f.taps + o)
             elif f.m == STRIDED:
                 K.winograd_stride_output(f.rotated, &f.q, &t, m, f.m_step, outs, bias, f.relu, stage, f.y + o)
             elif f.m == 4:
-                K.winograd4_output(&f.q, &t, m, f.m_step, outs, bias, f.relu, stage, f.y + o)
+                K.winograd4_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
             else:
-                K.winograd2_output(&f.q, &t, m, f.m_step, outs, bias, f.relu, stage, f.y + o)
+                K.winograd2_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
 
 
 cdef void unit_task(const Winograd *f, int64_t unit, float *scratch) noexcept nogil:
@@ -301,9 +304,9 @@ cdef inline float *piece_of(void *scratch, size_t step) noexcept nogil:
     return <float *>(<char *>scratch + threadid() * step)
 
 
-cdef object forward(int m, x, w, b, geom, bint relu, bint pool, Weights prepared):
+cdef object forward(int m, x, w, b, geom, bint relu, residual, bint pool, Weights prepared):
     cdef Winograd f
-    if not is_f32(x) or not is_f32(w) or not (b is None or is_f32(b)):
+    if not (is_f32(x) and is_f32(w) and (b is None or is_f32(b)) and (residual is None or is_f32(residual))):
         return NotImplemented
     if m == STRIDED:
         read_strided_3x3(geom, &f.q)
@@ -313,6 +316,8 @@ cdef object forward(int m, x, w, b, geom, bint relu, bint pool, Weights prepared
     expect_shape("w", w, f.q.o, f.q.c, f.q.kh, f.q.kw)
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
         raise ValueError(f"b has shape {b.shape}, the geometry says {(f.q.o,)}")
+    if residual is not None:
+        expect_shape("the residual", residual, f.q.n, f.q.o, f.q.oh, f.q.ow)
     if prepared is not None and (prepared.m != m or prepared.c != f.q.c or prepared.o != f.q.o):
         raise ValueError(f"prepared are the weights of {prepared.c} -> {prepared.o} channels for tiles of {prepared.m}")
     cdef Py_ssize_t[4] shape = [f.q.n, f.q.o, f.q.oh, f.q.ow]
@@ -324,6 +329,9 @@ cdef object forward(int m, x, w, b, geom, bint relu, bint pool, Weights prepared
     y = empty_f32(4, shape)
     taps = empty_array(4, shape, cnp.NPY_UINT8) if pool else None
     f.m, f.x, f.w, f.y, f.bias, f.relu = m, f32(x), f32(w), f32(y), NULL if b is None else f32(b), relu
+    f.residual = NULL
+    if residual is not None:
+        f.residual, f.relu = f32(residual), True
     f.taps = <uint8_t *>PyArray_DATA(taps) if pool else NULL
     f.out_step, f.in_step, f.rotated, f.u, f.v = 9 * f.q.c, 9, False, NULL, NULL
     convolve(&f, prepared)
@@ -344,29 +352,31 @@ cdef object backward(int m, g, w, geom):
     expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.c, f.q.o, f.q.kh, f.q.kw)
     dx = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
-    f.m, f.x, f.w, f.y, f.bias, f.relu, f.taps = m, f32(g), f32(w), f32(dx), NULL, False, NULL
+    f.m, f.x, f.w, f.y, f.relu = m, f32(g), f32(w), f32(dx), False
+    f.bias, f.residual, f.taps = NULL, NULL, NULL
     f.out_step, f.in_step, f.rotated, f.u, f.v = 9, 9 * f.q.o, True, NULL, NULL
     convolve(&f, None)
     return dx
 
 
-def conv2d4(x, w, b, geom, bint relu=False, Weights prepared=None):
+def conv2d4(x, w, b, geom, bint relu=False, residual=None, Weights prepared=None):
     """Cross-correlation of x[n, c, h, w] with w[o, c, 3, 3] plus b[o] or None -> [n, o, oh, ow], by F(4x4, 3x3).
 
-    `relu` clips it at 0; `prepared` are the weights as transform_weights gives them. float32 and C-contiguous, else
-    NotImplemented; ValueError when the arrays do not have the geometry's sizes.
+    `relu` clips it at 0, as does a `residual` of that shape, which is added before; `prepared` are the weights as
+    transform_weights gives them. float32 and C-contiguous, else NotImplemented; ValueError when the arrays do not have
+    the geometry's sizes.
     """
-    return forward(4, x, w, b, geom, relu, False, prepared)
+    return forward(4, x, w, b, geom, relu, residual, False, prepared)
 
 
-def conv2d2(x, w, b, geom, bint relu=False, Weights prepared=None):
+def conv2d2(x, w, b, geom, bint relu=False, residual=None, Weights prepared=None):
     """conv2d4 by F(2x2, 3x3)."""
-    return forward(2, x, w, b, geom, relu, False, prepared)
+    return forward(2, x, w, b, geom, relu, residual, False, prepared)
 
 
 def conv2d4_relu_pool(x, w, b, geom, Weights prepared=None):
     """(max_pool2d(relu(conv2d4)), taps) by windows of 2x2; taps 2 * i + j of the first largest, 4 where none is."""
-    return forward(4, x, w, b, geom, True, True, prepared)
+    return forward(4, x, w, b, geom, True, None, True, prepared)
 
 
 def conv2d4_dx(g, w, geom):
@@ -384,7 +394,7 @@ def conv2d2_dx(g, w, geom):
 
 def conv2d_stride2(x, w, b, geom, bint relu=False, Weights prepared=None):
     """conv2d4 with stride 2."""
-    return forward(STRIDED, x, w, b, geom, relu, False, prepared)
+    return forward(STRIDED, x, w, b, geom, relu, None, False, prepared)
 
 
 def conv2d_stride2_dx(g, w, geom):

@@ -319,3 +319,38 @@ def test_residual_networks(name, images):
     model.eval(), apart.eval()
     with engine.no_grad():
         close(model(x), apart(x), 1e-4)
+
+
+def block(inputs, outputs, kernel=3):
+    layers = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    nn.Sequential(*layers)(engine.randn(2, inputs, 6, 6))  # running statistics
+    return nn.ModuleList(layers).eval()
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("channels", [5, 32])
+def test_a_residual_is_added_by_the_convolution(monkeypatch, channels, kernel):
+    conv, bn, relu = block(channels, channels, kernel)
+    x, residual = engine.randn(2, channels, 9, 9), engine.randn(2, channels, 9, 9)
+    before = residual.clone()
+    with engine.no_grad():
+        expected = F.relu(bn(conv(x)) + residual)
+        fusion.conv_bn_relu(x, conv, bn, relu)  # folds
+        for name in ("add", "relu", "assign"):
+            monkeypatch.setitem(x._k.__dict__, name, None)
+        y = fusion.conv_bn_relu(x, conv, bn, relu, residual)
+    close(y, expected)
+    assert (residual.numpy() == before.numpy()).all()
+
+
+def test_a_residual_that_does_not_fit_is_added_as_it_would_be():
+    conv, bn, relu = block(3, 4)
+    x = engine.randn(2, 3, 6, 6)
+    with engine.no_grad():
+        for residual in (engine.randn(4, 1, 1), engine.randn(2, 4, 6, 6, dtype="float64"),
+                         engine.randn(2, 4, 6, 6).permute(0, 1, 3, 2), 1.5):  # fmt: skip
+            y, expected = fusion.conv_bn_relu(x, conv, bn, relu, residual), F.relu(bn(conv(x)) + residual)
+            assert y.dtype == expected.dtype
+            close(y, expected)
+        with pytest.raises(ValueError, match="cannot be broadcast"):
+            fusion.conv_bn_relu(x, conv, bn, relu, engine.randn(2, 3, 6, 6))

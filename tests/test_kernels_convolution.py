@@ -68,6 +68,9 @@ def test_forward(isa, geom):
     y = conv.conv2d(x, w, b, geom, True)
     assert_close(y, np.maximum(expected, 0), terms)
     np.testing.assert_array_equal(y, np.maximum(conv.conv2d(x, w, b, geom), 0))
+    residual = np.random.default_rng(1).standard_normal(geom.y_shape, "float32")
+    y = conv.conv2d(x, w, b, geom, False, residual)
+    np.testing.assert_array_equal(y, np.maximum(conv.conv2d(x, w, b, geom) + residual, 0))
 
 
 @CASES

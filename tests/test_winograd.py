@@ -104,7 +104,7 @@ def test_accuracy(isa, m, l2, worst, draw_input):
     ((2, 5, 9, 11), 3, 0), ((3, 17, 8, 8), 33, 1), ((1, 4, 4, 4), 16, 0), ((5, 16, 13, 7), 18, 1), ((1, 6, 30, 270), 20, 1),
     ((0, 6, 4, 4), 3, 1),
 ])  # fmt: skip
-def test_relu_and_pooling_behind(isa, x_shape, o, padding):
+def test_what_comes_behind(isa, x_shape, o, padding):
     geom = Conv2dGeometry.of(x_shape, (o, x_shape[1], 3, 3), 1, padding)
     x, w, b = draw(*x_shape), draw(*geom.w_shape), draw(o) - 3
     for bias in (b, None):
@@ -113,6 +113,10 @@ def test_relu_and_pooling_behind(isa, x_shape, o, padding):
         np.testing.assert_array_equal(
             winograd.conv2d2(x, w, bias, geom, relu=True), np.maximum(winograd.conv2d2(x, w, bias, geom), 0)
         )
+        residual = draw(*geom.y_shape)
+        for f in FORWARD.values():
+            added = f(x, w, bias, geom) + residual
+            np.testing.assert_array_equal(f(x, w, bias, geom, False, residual), np.maximum(added, 0))
         pooled, taps = winograd.conv2d4_relu_pool(x, w, bias, geom)
         if plain.size:
             assert (

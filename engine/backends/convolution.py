@@ -29,8 +29,9 @@ class Algorithm:
     `relative` bounds |error| by relative * RMS of the output, against float64; `winograd`: set_winograd(False) leaves it
     out. Forward only:
     relu      the kernel takes one more argument: whether to end in ReLU
+    residual  the kernel takes one more argument behind relu: what is added before a ReLU, or None
     pooled    kernel(x, w, b, geom) of conv2d_relu_pool, or None
-    prepare   prepare(w): what `kernel` behind relu, and `pooled`, take in place of transforming w again, or None
+    prepare   prepare(w): what `kernel` behind all these, and `pooled`, take in place of transforming w again, or None
     """
 
     name: str
@@ -40,6 +41,7 @@ class Algorithm:
     relative: float = 1e-5
     winograd: bool = False
     relu: bool = False
+    residual: bool = False
     pooled: object = None
     prepare: object = None
 
@@ -126,15 +128,15 @@ FORWARD = (
     # planes one by one, in strips of vectors
     Algorithm("depthwise", depthwise.conv2d, is_depthwise, several_groups),
     Algorithm("winograd4", winograd.conv2d4, plain_3x3, wins4, 1.5e-5, True,
-              relu=True, pooled=winograd.conv2d4_relu_pool, prepare=winograd.transform_weights),
+              relu=True, residual=True, pooled=winograd.conv2d4_relu_pool, prepare=winograd.transform_weights),
     Algorithm("winograd2", winograd.conv2d2, plain_3x3, worth_tiles, 1e-5, True,
-              relu=True, prepare=lambda w: winograd.transform_weights(w, 2)),
+              relu=True, residual=True, prepare=lambda w: winograd.transform_weights(w, 2)),
     Algorithm("winograd_stride2", winograd.conv2d_stride2, strided_3x3, worth_tiles, 1e-5, True,
               relu=True, prepare=lambda w: winograd.transform_weights(w, 8)),
     # images taken apart by their dilation, then winograd4
     Algorithm("phases", phases.conv2d, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
     # patches packed straight into the panels of the matrix product
-    Algorithm("im2col", conv.conv2d, always, always, relu=True),
+    Algorithm("im2col", conv.conv2d, always, always, relu=True, residual=True),
     # patches written out as a matrix first: to force, teach and measure
     Algorithm("im2col_explicit", unfold.conv2d_unfold, crops_nothing, never),
 )  # fmt: skip
@@ -259,20 +261,23 @@ def forward_relu_pool(x, w, b, geom):
     return a.pooled(x, w, b, geom) if a.pooled else NotImplemented
 
 
-def inference(x, w, b, geom, relu, pool, kept):
-    """conv2d_inference by the chosen algorithm, where it prepares weights; these are kept by its name."""
+def inference(x, w, b, geom, relu, pool, residual, kept):
+    """conv2d_inference by the chosen algorithm, where it can end so; weights that it prepares are kept by its name."""
     a = choose("forward", geom)
-    if not a.prepare or w.nbytes > WORTH_KEEPING:
+    prepared = ()
+    if a.prepare and w.nbytes <= WORTH_KEEPING:
+        key = (a.name, isa())
+        if key not in kept:
+            kept[key] = a.prepare(w)
+        prepared = (kept[key],)
+        if kept[key] is NotImplemented:
+            return NotImplemented
+    if pool:
+        y = a.pooled(x, w, b, geom, *prepared) if a.pooled else NotImplemented
+        return y if y is NotImplemented else y[0]
+    if not a.relu or (residual is not None and not a.residual):
         return NotImplemented
-    key = (a.name, isa())
-    if key not in kept:
-        kept[key] = a.prepare(w)
-    if kept[key] is NotImplemented:
-        return NotImplemented
-    if not pool:
-        return a.kernel(x, w, b, geom, relu, kept[key])
-    y = a.pooled(x, w, b, geom, kept[key]) if a.pooled else NotImplemented
-    return y if y is NotImplemented else y[0]
+    return a.kernel(x, w, b, geom, relu, *((residual,) if a.residual else ()), *prepared)
 
 
 def input_gradient(g, w, geom):

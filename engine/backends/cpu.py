@@ -60,6 +60,7 @@ class CPU(Reference):
     conv2d = native(convolution.forward)
     conv2d_relu = native(convolution.forward_relu)
     conv2d_relu_pool = native(convolution.forward_relu_pool)
+    add_relu = native(pointwise.add_relu)
     conv2d_inference = native(convolution.inference)
     conv2d_dx = native(convolution.input_gradient)
     conv2d_dw = native(convolution.weight_gradient)

@@ -136,9 +136,8 @@ def _halves(pool):
 
 def _convolution(x, conv, bn, relu, pool, residual=None):
     """max_pool2d(relu(bn(conv(x)) + residual)), of which every part but the convolution may be absent."""
-    if inference.serves(x, conv, bn):
-        y = inference.convolution(x, conv, bn, relu and residual is None, pool)
-        return y if residual is None else F.relu(y + residual, True)
+    if inference.serves(x, conv, bn, residual):
+        return inference.convolution(x, conv, bn, relu, pool, residual)
     numbers = (conv.stride, conv.padding, conv.dilation, conv.groups)
     if bn is not None:
         y = F.conv2d(x, conv.weight, conv.bias, *numbers)

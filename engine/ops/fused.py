@@ -65,8 +65,9 @@ def conv2d_relu_pool(k, x, w, b=None, *, stride=1, padding=0, dilation=1, groups
     return y, _convolution_gradients(k, x, w, geom, lambda g: k.relu_max_pool2d_dx(g, taps, geom.y_shape))
 
 
-def conv2d_inference(x, w, b, kept, stride, padding, dilation, groups, relu, pool):
-    """conv2d of the Tensor x by the arrays w and b, then ReLU and 2x2 pooling where asked for; never recorded.
+def conv2d_inference(x, w, b, kept, stride, padding, dilation, groups, relu, pool, residual):
+    """conv2d of the Tensor x by the arrays w and b, plus a Tensor `residual` or None, then ReLU and 2x2 pooling where asked
+    for; never recorded.
 
     kept: a dict that belongs to these very w, where the backend may keep what it makes of them.
     """
@@ -74,7 +75,12 @@ def conv2d_inference(x, w, b, kept, stride, padding, dilation, groups, relu, poo
     geom = _convolution("conv2d", a, w, b, stride, padding, dilation, groups)
     if pool and min(geom.oh, geom.ow) < 2:
         raise _too_small(geom.y_shape)
-    return wrap(k.conv2d_inference(a, w, b, geom, relu, pool, kept), k)
+    if residual is not None:
+        residual = residual._array
+        check_floats("conv2d", input=a, residual=residual)
+        if residual.shape != geom.y_shape:
+            raise ShapeError(f"conv2d: shapes {geom.y_shape} and {residual.shape} of what is added differ")
+    return wrap(k.conv2d_inference(a, w, b, geom, relu, pool, residual, kept), k)
 
 
 def _too_small(shape):

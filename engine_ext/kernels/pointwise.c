@@ -59,6 +59,13 @@ MAP(log, log_vec)
 MAP(sigmoid, sigmoid_vec)
 MAP(tanh, tanh_vec)
 
+/* relu(a + b); y may be either of them. */
+static void add_relu(int64_t n, const float *a, const float *b, float *y)
+{
+    for (int64_t i = 0; i < n; i += LANES)
+        store_first(y + i, rectify(load_first(a + i, n - i) + load_first(b + i, n - i)), n - i);
+}
+
 /* Gradients from g and the output y. As PyTorch, relu passes g where y is NaN. */
 static void relu_dx(int64_t n, const float *g, const float *y, float *dx)
 {

@@ -1,6 +1,7 @@
 /* The second half of Winograd's convolution: products over channels at each position, and outputs from them.
  *
- * Behind the outputs come bias, ReLU and max pooling by 2x2, whose windows a tile holds whole.
+ * Behind the outputs come bias, ReLU and max pooling by 2x2, whose windows a tile holds whole; or something added, as a
+ * network's shortcut is, and ReLU.
  */
 #include "windows.h"
 
@@ -81,14 +82,22 @@ static void winograd_products(
 
 /* --- outputs: A^T m A */
 
+/* A product on its own: with which of two a sum is contracted is the compiler's choice, and would be another one, with
+ * other bits, for each ending. */
+INLINE vec alone(vec product)
+{
+    __asm__("" : VEC_REGISTER(product));
+    return product;
+}
+
 /* Six positions to four pixels. */
 INLINE void output_line4(const vec m[6], vec y[4])
 {
     vec near = m[1] + m[2], far = m[3] + m[4], near_odd = m[1] - m[2], far_odd = m[3] - m[4];
     y[0] = m[0] + near + far;
-    y[1] = NEAR * near_odd + FAR * far_odd;
-    y[2] = NEAR2 * near + FAR2 * far;
-    y[3] = NEAR * NEAR2 * near_odd + FAR * FAR2 * far_odd + m[5];
+    y[1] = NEAR * near_odd + alone(FAR * far_odd);
+    y[2] = NEAR2 * near + alone(FAR2 * far);
+    y[3] = NEAR * NEAR2 * near_odd + alone(FAR * FAR2 * far_odd) + m[5];
 }
 
 INLINE void output_line2(const vec m[6], vec y[4])
@@ -104,7 +113,7 @@ INLINE void output_line(const int m, const vec positions[6], vec y[4])
 }
 
 /* The m x m pixels of a tile from its positions, `step` apart. */
-INLINE void output_tile(const int m, const float *positions, int64_t step, vec bias, int relu, vec y[4][4])
+INLINE void output_tile(const int m, const float *positions, int64_t step, vec bias, vec y[4][4])
 {
     const int points = m + 2;
     vec columns[4][6];
@@ -121,22 +130,27 @@ INLINE void output_tile(const int m, const float *positions, int64_t step, vec b
     for (int i = 0; i < m; i++) {
         output_line(m, columns[i], y[i]);
 #pragma GCC unroll 4
-        for (int j = 0; j < m; j++) {
-            y[i][j] += bias;
-            if (relu) y[i][j] = rectify(y[i][j]);
-        }
+        for (int j = 0; j < m; j++) y[i][j] += bias;
     }
 }
 
-/* Vectors of channels back to planes: pixels `done` .. `count` of a stage [pixel][LANES]; whole vectors only, unless
- * they are the last ones. Returns how many are done. */
-static int64_t unstage_run(const float *stage, int64_t done, int64_t count, int last, float *y, int64_t plane, int64_t outs)
+/* Vectors of channels back to planes: pixels `done` .. `count` of a stage [pixel][LANES], plus those of `added` (or NULL),
+ * which lie as y's do; whole vectors only, unless they are the last ones. Returns how many are done. */
+static int64_t unstage_run(const float *stage, int64_t done, int64_t count, int last, int relu, const float *added, float *y,
+                           int64_t plane, int64_t outs)
 {
     while (done + LANES <= count || (last && done < count)) {
         vec m[LANES];
 #pragma GCC unroll 16
         for (int p = 0; p < LANES; p++) m[p] = load(stage + (done + p) * LANES);
         transpose(m);
+        if (added)
+#pragma GCC unroll 16
+            for (int o = 0; o < LANES; o++)
+                if (o < outs) m[o] += load_first(added + o * plane + done, count - done);
+        if (relu)
+#pragma GCC unroll 16
+            for (int o = 0; o < LANES; o++) m[o] = rectify(m[o]);
         if (count - done >= LANES && outs == LANES)
 #pragma GCC unroll 16
             for (int o = 0; o < LANES; o++) store(y + o * plane + done, m[o]);
@@ -167,7 +181,7 @@ static int64_t unstage_taps(const float *stage, int64_t done, int64_t count, int
 }
 
 INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t, const float *positions, int64_t step,
-                   int64_t outs, const float *bias, int relu, float *stage, float *y, uint8_t *taps)
+                   int64_t outs, const float *bias, const float *added, int relu, float *stage, float *y, uint8_t *taps)
 {
     const int side = pool ? m / 2 : m;      /* of what a tile gives */
     int64_t oh = pool ? q->oh / 2 : q->oh, ow = pool ? q->ow / 2 : q->ow;
@@ -179,6 +193,7 @@ INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t,
     vec b = bias ? load_first(bias, outs) : (vec){0};
     if (height <= 0 || width <= 0) return;
     y += top * ow + left;
+    if (added) added += top * ow + left;
     if (pool) taps += top * ow + left;
     for (int64_t i = 0; i < t->rows; i++) {
         int64_t rows = height - i * side < side ? height - i * side : side;
@@ -186,7 +201,7 @@ INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t,
             vec pixels[4][4];
             ivec at[2][2];
             int64_t columns = width - j * side < side ? width - j * side : side;
-            output_tile(m, positions, step, b, relu, pixels);
+            output_tile(m, positions, step, b, pixels);
             if (pool)
 #pragma GCC unroll 2
                 for (int k = 0; k < side; k++)
@@ -210,12 +225,13 @@ INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t,
         }
         if (width == ow) {      /* whole rows are one run */
             int64_t ready = i * side + side < height ? (i * side + side) * width : height * width;
-            done = unstage_run(stage, done, ready, ready == height * width, y, oh * ow, outs);
+            done = unstage_run(stage, done, ready, ready == height * width, relu, added, y, oh * ow, outs);
             if (pool) taps_done = unstage_taps(tap_stage, taps_done, ready, ready == height * width, taps, oh * ow, outs);
             continue;
         }
         for (int64_t k = i * side; k < i * side + rows; k++) {
-            unstage_run(stage + k * width * LANES, 0, width, 1, y + k * ow, oh * ow, outs);
+            unstage_run(stage + k * width * LANES, 0, width, 1, relu, added ? added + k * ow : NULL, y + k * ow, oh * ow,
+                        outs);
             if (pool) unstage_taps(tap_stage + k * width * LANES, 0, width, 1, taps + k * ow, oh * ow, outs);
         }
     }
@@ -228,22 +244,23 @@ static void winograd4_output(
     const float *m, int64_t step,   /* IN [position][t->rows][t->cols], tiles 2 * LANES apart */
     int64_t outs,           /* 1 .. LANES */
     const float *bias,      /* IN [outs] or NULL */
+    const float *added,     /* IN, as y, or NULL */
     int relu,
     float *stage,           /* scratch [tiles * 16 + LANES][LANES], twice for pooling */
     float *y)               /* OUT, the first of `outs` planes */
 {
-    output(4, 0, q, t, m, step, outs, bias, relu, stage, y, NULL);
+    output(4, 0, q, t, m, step, outs, bias, added, relu, stage, y, NULL);
 }
 
 static void winograd2_output(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
-                             const float *bias, int relu, float *stage, float *y)
+                             const float *bias, const float *added, int relu, float *stage, float *y)
 {
-    output(2, 0, q, t, m, step, outs, bias, relu, stage, y, NULL);
+    output(2, 0, q, t, m, step, outs, bias, added, relu, stage, y, NULL);
 }
 
 /* The same behind ReLU and max pooling by 2x2: planes of oh / 2 x ow / 2, and the tap of each maximum. */
 static void winograd4_output_pool(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
                                   const float *bias, float *stage, float *y, uint8_t *taps)
 {
-    output(4, 1, q, t, m, step, outs, bias, 0, stage, y, taps);
+    output(4, 1, q, t, m, step, outs, bias, NULL, 0, stage, y, taps);
 }

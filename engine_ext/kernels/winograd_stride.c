@@ -164,17 +164,16 @@ INLINE void output_stride(const int way, const Conv2d *q, const Tiles *t, const 
 #pragma GCC unroll 8
                 for (int c = 0; c < side; c++) {
                     if (column + c < x0 || column + c >= x1) continue;
-                    vec pixel = pixels[c] + b;
-                    store(to + c * LANES, relu ? rectify(pixel) : pixel);
+                    store(to + c * LANES, pixels[c] + b);
                 }
             }
         }
         const int64_t ready = min64(row + side, y1) - y0;
         if (width == q->ow)     /* whole rows are one run */
-            done = unstage_run(stage, done, ready * width, i == t->rows - 1, y, plane, outs);
+            done = unstage_run(stage, done, ready * width, i == t->rows - 1, relu, NULL, y, plane, outs);
         else
             for (; done < ready; done++)
-                unstage_run(stage + done * width * LANES, 0, width, 1, y + done * q->ow, plane, outs);
+                unstage_run(stage + done * width * LANES, 0, width, 1, relu, NULL, y + done * q->ow, plane, outs);
     }
 }
 

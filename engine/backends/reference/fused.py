@@ -31,9 +31,17 @@ class Fused:
         """(max_pool2d(relu(conv2d)), taps)."""
         return self.relu_max_pool2d(self.conv2d(x, w, b, geom))
 
-    def conv2d_inference(self, x, w, b, geom, relu, pool, kept):
-        """max_pool2d(relu(conv2d)), where `relu`, and then `pool`, say so. What is made of w alone may be kept in the dict `kept`
-        for the next call with the same w."""
+    def add_relu(self, a, b, out=None):
+        """relu(a + b)."""
+        y = self.add(a, b, out)
+        return self.relu(y, y)
+
+    def conv2d_inference(self, x, w, b, geom, relu, pool, residual, kept):
+        """max_pool2d(relu(conv2d + residual)), where `relu`, and then `pool`, say so; a residual (or None) is followed by ReLU
+        alone. What is made of w alone may be kept in the dict `kept` for the next call with the same w."""
+        if residual is not None:
+            y = self.conv2d(x, w, b, geom)
+            return self.add_relu(y, residual, y)
         if pool:
             return self.conv2d_relu_pool(x, w, b, geom)[0]
         return self.conv2d_relu(x, w, b, geom) if relu else self.conv2d(x, w, b, geom)
