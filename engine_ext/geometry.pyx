@@ -46,16 +46,16 @@ cdef int read_conv2d(object geom, Conv2d *q) except -1:
 
 cdef int read_plain_3x3(object geom, Conv2d *q) except -1:
     read_conv2d(geom, q)
-    if q.kh != 3 or q.kw != 3 or max(max(q.sh, q.sw), max(q.dh, q.dw), max(q.uh, q.uw), q.groups) != 1:
-        raise ValueError(f"expected 3x3 windows with stride, dilation and groups of 1, got {geom.ints}")
+    if q.kh != 3 or q.kw != 3 or max(max(q.sh, q.sw), max(q.dh, q.dw), max(q.uh, q.uw)) != 1:
+        raise ValueError(f"expected 3x3 windows with stride and dilation of 1, got {geom.ints}")
     return 0
 
 
 cdef int read_strided_3x3(object geom, Conv2d *q) except -1:
     read_conv2d(geom, q)
-    cdef bint strided = q.sh == q.sw == 2 and max(max(q.dh, q.dw), max(q.uh, q.uw), q.groups) == 1
+    cdef bint strided = q.sh == q.sw == 2 and max(max(q.dh, q.dw), max(q.uh, q.uw)) == 1
     if q.kh != 3 or q.kw != 3 or not strided or min(min(q.pt, q.pb), min(q.pl, q.pr)) < 0:
-        raise ValueError(f"expected 3x3 windows with stride 2, dilation and groups of 1, no cropping, got {geom.ints}")
+        raise ValueError(f"expected 3x3 windows with stride 2, dilation of 1 and no cropping, got {geom.ints}")
     return 0
 
 

@@ -3,7 +3,8 @@
 Images are cut into units of tiles whose transforms fit a core's L2 cache. With many tiles, weights are transformed
 first; then a thread takes a unit through input transform, products and outputs. With few, all inputs are transformed
 first; then a thread takes 32 outputs (2 * LANES), of all tiles, and transforms their weights as it needs them: those
-of hundreds of channels are larger than the caches. A result's bits do not depend on either.
+of hundreds of channels are larger than the caches. A result's bits do not depend on either. Groups are convolutions one
+after the other.
 
 Windows with stride 2 go the same way, in tiles of their own: see kernels/winograd_stride.c.
 """
@@ -35,7 +36,8 @@ cdef enum:
 
 cdef struct Winograd:
     # A convolution of x[n, c, h, w] to y[n, o, oh, ow]; the input gradient is one of the output's gradient.
-    Conv2d q
+    Conv2d q                # c and o of one group
+    int64_t x_image, y_image    # floats from image to image
     int m                   # a tile has m x m outputs, or STRIDED
     int64_t side            # outputs of a tile along an axis
     int64_t apart, overlap  # inputs from tile to tile, and what the last has more
@@ -73,7 +75,8 @@ cdef class Weights:
     """Transformed weights of a forward convolution, to be used again."""
     cdef Block block
     cdef readonly int m, lanes
-    cdef readonly int64_t c, o
+    cdef readonly tuple shape
+    cdef readonly int64_t groups
 
 
 cdef void shape_tiles(Winograd *f) noexcept:
@@ -123,6 +126,20 @@ cdef void plan(Winograd *f, int team) noexcept:
                        2 * (f.unit_rows * f.unit_cols * f.side * f.side + lanes)) * lanes
 
 
+cdef Winograd of_group(const Winograd *whole, int64_t group) noexcept nogil:
+    """The convolution of one group."""
+    cdef Winograd f = whole[0]
+    cdef int64_t o = group * f.q.o, y = group * (f.y_image // f.q.groups)
+    f.x += group * (f.x_image // f.q.groups)
+    f.w += 9 * f.q.c * o
+    f.y += y
+    f.bias = f.bias + o if f.bias != NULL else NULL
+    f.residual = f.residual + y if f.residual != NULL else NULL
+    f.taps = f.taps + y if f.taps != NULL else NULL
+    f.u = f.u + group * f.outs * f.u_size if f.u != NULL else NULL
+    return f
+
+
 cdef inline int64_t unit_tiles(const Winograd *f, int64_t unit, Tiles *t, int64_t *images) noexcept nogil:
     """The rectangle of a unit and its number of images; returns the first image."""
     cdef int64_t across = ceil_div(f.cols, f.unit_cols), down = ceil_div(f.rows, f.unit_rows)
@@ -141,7 +158,7 @@ cdef void transform_input(const Winograd *f, int64_t unit, int64_t block, float 
     cdef const float *x
     v += block * f.tiles * lanes
     for i in range(images):
-        x = f.x + ((first + i) * f.q.c + block * lanes) * plane
+        x = f.x + (first + i) * f.x_image + block * lanes * plane
         if f.m == STRIDED:
             K.winograd_stride_input(f.rotated, &f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
         elif f.m == 4:
@@ -168,10 +185,11 @@ cdef void transform_weights_of(
         K.winograd2_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
 
 
-cdef void weight_task(const Winograd *f, int64_t task) noexcept nogil:
+cdef void weight_task(const Winograd *whole, int64_t group, int64_t task) noexcept nogil:
     """Weights of LANES outputs and LANES inputs: `task` counts (half block of outputs, block of inputs)."""
+    cdef Winograd f = of_group(whole, group)
     cdef int64_t half = task // f.blocks, first = task % f.blocks * K.lanes
-    transform_weights_of(f, half, first, min(<int64_t>K.lanes, f.q.c - first),
+    transform_weights_of(&f, half, first, min(<int64_t>K.lanes, f.q.c - first),
                          f.u + half // 2 * f.u_size + first * 2 * K.lanes, f.u_step)
 
 
@@ -208,7 +226,7 @@ cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const flo
                 break
             bias = f.bias + o if f.bias != NULL else NULL
             m = products + (i * t.rows * t.cols * 2 + half) * lanes
-            o = ((first + i) * f.q.o + o) * plane
+            o = (first + i) * f.y_image + o * plane
             added = f.residual + o if f.residual != NULL else NULL
             if f.taps != NULL:
                 K.winograd4_output_pool(&f.q, &t, m, f.m_step, outs, bias, stage, f.y + o, f.taps + o)
@@ -220,16 +238,17 @@ cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const flo
                 K.winograd2_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
 
 
-cdef void unit_task(const Winograd *f, int64_t unit, float *scratch) noexcept nogil:
-    """A unit from its pixels to its outputs."""
+cdef void unit_task(const Winograd *whole, int64_t group, int64_t unit, float *scratch) noexcept nogil:
+    """A unit of a group from its pixels to its outputs."""
+    cdef Winograd f = of_group(whole, group)
     cdef float *v = scratch + f.stage_size
     cdef float *products = v + f.v_size
     cdef int64_t i
     for i in range(f.blocks):
-        transform_input(f, unit, i, scratch, v)
+        transform_input(&f, unit, i, scratch, v)
     for i in range(f.outs):
-        multiply(f, unit, i, 0, f.q.c, v, f.u + i * f.u_size, f.u_step, products)
-        write_output(f, unit, i, products, scratch)
+        multiply(&f, unit, i, 0, f.q.c, v, f.u + i * f.u_size, f.u_step, products)
+        write_output(&f, unit, i, products, scratch)
 
 
 cdef void outputs_task(const Winograd *f, int64_t block, int64_t first, int64_t last, float *scratch) noexcept nogil:
@@ -256,46 +275,62 @@ cdef void outputs_task(const Winograd *f, int64_t block, int64_t first, int64_t 
 
 cdef int convolve(Winograd *f, Weights prepared) except -1:
     cdef Conv2d *q = &f.q
+    cdef int64_t plane = (q.oh // 2) * (q.ow // 2) if f.taps != NULL else q.oh * q.ow
+    f.x_image, f.y_image = q.c * q.h * q.w, q.o * plane
+    q.c //= q.groups
+    q.o //= q.groups
+    f.out_step = 9 if f.rotated else 9 * q.c
+    f.in_step = 9 * q.o if f.rotated else 9
     shape_tiles(f)
-    cdef int64_t tiles = q.n * ceil_div(q.oh, f.side) * ceil_div(q.ow, f.side), i, ranges, scratch_floats
+    cdef int64_t tiles = q.n * ceil_div(q.oh, f.side) * ceil_div(q.ow, f.side)
     cdef double work = <double>tiles * f.positions * (<double>q.c * q.o / 16 + q.c + q.o) + 9.0 * q.c * q.o
-    cdef int team = threads_for(work)
-    cdef unsigned mode = 0
-    cdef Block weights = None, inputs = None
+    cdef int team = threads_for(work * q.groups)
     plan(f, team)
-    cdef bint transforms = False
-    cdef size_t step
-    if prepared is not None and prepared.lanes == K.lanes:
-        f.u = <float *>prepared.block.data
-    elif not f.few:
-        weights = borrow(f.outs * f.u_size * sizeof(float))
-        f.u = <float *>weights.data
-        transforms = True
-    ranges = min(ceil_div(team, f.outs), f.units) if f.few else 1
-    if f.few:
-        inputs = borrow(f.units * f.v_size * sizeof(float))
-        f.v = <float *>inputs.data
-        scratch_floats = f.points * odd_lines(CHUNK * 2 * K.lanes) + ceil_div(f.units, max(ranges, 1)) * f.m_size
-    else:
-        scratch_floats = f.v_size + f.m_size
-    step = piece((f.stage_size + scratch_floats) * sizeof(float))
+    f.u = <float *>prepared.block.data if prepared is not None and prepared.lanes == K.lanes else NULL
+    return few_tiles(f, team) if f.few else many_tiles(f, team)
+
+
+cdef int many_tiles(Winograd *f, int team) except -1:
+    cdef int64_t weights_of_group = ceil_div(f.q.o, K.lanes) * f.blocks, i
+    cdef size_t step = piece((f.stage_size + f.v_size + f.m_size) * sizeof(float))
+    cdef bint transforms = f.u == NULL
+    cdef Block weights = borrow(f.q.groups * f.outs * f.u_size * sizeof(float)) if transforms else None
     cdef Block scratch = borrow(step * team)
+    cdef unsigned mode = 0
+    if transforms:
+        f.u = <float *>weights.data
     with nogil, parallel(num_threads=team):
         mode = enter()
         if transforms:
-            for i in prange(ceil_div(q.o, K.lanes) * f.blocks, schedule="static"):
-                weight_task(f, i)
-        if f.few:
+            for i in prange(f.q.groups * weights_of_group, schedule="static"):
+                weight_task(f, i // weights_of_group, i % weights_of_group)
+        for i in prange(f.q.groups * f.units, schedule="static"):
+            unit_task(f, i // f.units, i % f.units, piece_of(scratch.data, step))
+        leave(mode)
+    return 0
+
+
+cdef int few_tiles(const Winograd *whole, int team) except -1:
+    cdef Winograd f
+    cdef int64_t ranges = min(ceil_div(team, whole.outs), whole.units), group, i
+    cdef int64_t weights = whole.points * odd_lines(CHUNK * 2 * K.lanes)
+    cdef int64_t products = ceil_div(whole.units, max(ranges, 1)) * whole.m_size
+    cdef size_t step = piece((whole.stage_size + weights + products) * sizeof(float))
+    cdef Block inputs = borrow(whole.units * whole.v_size * sizeof(float))
+    cdef Block scratch = borrow(step * team)
+    cdef unsigned mode = 0
+    for group in range(whole.q.groups):
+        f = of_group(whole, group)
+        f.v = <float *>inputs.data
+        with nogil, parallel(num_threads=team):
+            mode = enter()
             for i in prange(f.units * f.blocks, schedule="static"):
-                transform_input(f, i // f.blocks, i % f.blocks, piece_of(scratch.data, step),
+                transform_input(&f, i // f.blocks, i % f.blocks, piece_of(scratch.data, step),
                                 f.v + i // f.blocks * f.v_size)
             for i in prange(f.outs * ranges, schedule="static"):
-                outputs_task(f, i // ranges, i % ranges * f.units // ranges, (i % ranges + 1) * f.units // ranges,
+                outputs_task(&f, i // ranges, i % ranges * f.units // ranges, (i % ranges + 1) * f.units // ranges,
                              piece_of(scratch.data, step))
-        else:
-            for i in prange(f.units, schedule="static"):
-                unit_task(f, i, piece_of(scratch.data, step))
-        leave(mode)
+            leave(mode)
     return 0
 
 
@@ -313,13 +348,13 @@ cdef object forward(int m, x, w, b, geom, bint relu, residual, bint pool, Weight
     else:
         read_plain_3x3(geom, &f.q)
     expect_shape("x", x, f.q.n, f.q.c, f.q.h, f.q.w)
-    expect_shape("w", w, f.q.o, f.q.c, f.q.kh, f.q.kw)
+    expect_shape("w", w, f.q.o, f.q.c // f.q.groups, f.q.kh, f.q.kw)
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
         raise ValueError(f"b has shape {b.shape}, the geometry says {(f.q.o,)}")
     if residual is not None:
         expect_shape("the residual", residual, f.q.n, f.q.o, f.q.oh, f.q.ow)
-    if prepared is not None and (prepared.m != m or prepared.c != f.q.c or prepared.o != f.q.o):
-        raise ValueError(f"prepared are the weights of {prepared.c} -> {prepared.o} channels for tiles of {prepared.m}")
+    if prepared is not None and (prepared.m, prepared.shape, prepared.groups) != (m, w.shape, f.q.groups):
+        raise ValueError(f"prepared are weights {prepared.shape}, {prepared.groups} groups, for tiles of {prepared.m}")
     cdef Py_ssize_t[4] shape = [f.q.n, f.q.o, f.q.oh, f.q.ow]
     if pool and min(f.q.oh, f.q.ow) < 2:
         raise ValueError(f"pooling by 2x2 needs outputs of at least that, got {f.q.oh} x {f.q.ow}")
@@ -333,7 +368,7 @@ cdef object forward(int m, x, w, b, geom, bint relu, residual, bint pool, Weight
     if residual is not None:
         f.residual, f.relu = f32(residual), True
     f.taps = <uint8_t *>PyArray_DATA(taps) if pool else NULL
-    f.out_step, f.in_step, f.rotated, f.u, f.v = 9 * f.q.c, 9, False, NULL, NULL
+    f.rotated = False
     convolve(&f, prepared)
     return (y, taps) if pool else y
 
@@ -350,11 +385,11 @@ cdef object backward(int m, g, w, geom):
     else:
         read_plain_3x3(geom.transposed, &f.q)
     expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
-    expect_shape("w", w, f.q.c, f.q.o, f.q.kh, f.q.kw)
+    expect_shape("w", w, f.q.c, f.q.o // f.q.groups, f.q.kh, f.q.kw)
     dx = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
     f.m, f.x, f.w, f.y, f.relu = m, f32(g), f32(w), f32(dx), False
     f.bias, f.residual, f.taps = NULL, NULL, NULL
-    f.out_step, f.in_step, f.rotated, f.u, f.v = 9, 9 * f.q.o, True, NULL, NULL
+    f.rotated = True
     convolve(&f, None)
     return dx
 
@@ -402,8 +437,8 @@ def conv2d_stride2_dx(g, w, geom):
     return backward(STRIDED, g, w, geom)
 
 
-def transform_weights(w, int m=4):
-    """Weights w[o, c, 3, 3] as tiles of m x m outputs (8: stride 2) need them, for the instruction set in use.
+def transform_weights(w, int m=4, int64_t groups=1):
+    """Weights w[o, c / groups, 3, 3] as tiles of m x m outputs (8: stride 2) need them, for the instruction set in use.
 
     They are `prepared` above, a copy: they do not follow w. float32 and C-contiguous, else NotImplemented.
     """
@@ -415,20 +450,26 @@ def transform_weights(w, int m=4):
         return NotImplemented
     if m not in (2, 4, STRIDED) or PyArray_NDIM(w) != 4 or w.shape[2:] != (3, 3) or min(w.shape[:2]) < 1:
         raise ValueError(f"weights [o, c, 3, 3] and tiles of 2, 4 or 8 expected, got {w.shape} and {m}")
+    if groups < 1 or PyArray_DIM(w, 0) % groups:
+        raise ValueError(f"groups must divide the outputs, got {groups} and weights {w.shape}")
     f.m, f.w, f.rotated = m, f32(w), False
+    f.q.o, f.q.c, f.q.groups = PyArray_DIM(w, 0) // groups, PyArray_DIM(w, 1), groups
+    f.x = f.y = f.bias = f.residual = NULL
+    f.taps = NULL
+    f.x_image = f.y_image = 0
     shape_tiles(&f)
-    f.q.o, f.q.c = PyArray_DIM(w, 0), PyArray_DIM(w, 1)
     f.blocks, f.outs = ceil_div(f.q.c, K.lanes), ceil_div(f.q.o, 2 * K.lanes)
     f.u_step = odd_lines(f.q.c * 2 * K.lanes)
     f.u_size = f.points * f.u_step
     f.out_step, f.in_step = 9 * f.q.c, 9
-    prepared.m, prepared.lanes, prepared.c, prepared.o = m, K.lanes, f.q.c, f.q.o
-    prepared.block = borrow(f.outs * f.u_size * sizeof(float))
+    prepared.m, prepared.lanes, prepared.shape, prepared.groups = m, K.lanes, w.shape, groups
+    prepared.block = borrow(groups * f.outs * f.u_size * sizeof(float))
     f.u = <float *>prepared.block.data
-    cdef int team = threads_for(<double>f.q.o * f.q.c * f.points)
+    cdef int64_t tasks = ceil_div(f.q.o, K.lanes) * f.blocks
+    cdef int team = threads_for(<double>groups * f.q.o * f.q.c * f.points)
     with nogil, parallel(num_threads=team):
         mode = enter()
-        for i in prange(ceil_div(f.q.o, K.lanes) * f.blocks, schedule="static"):
-            weight_task(&f, i)
+        for i in prange(groups * tasks, schedule="static"):
+            weight_task(&f, i // tasks, i % tasks)
         leave(mode)
     return prepared

@@ -38,7 +38,8 @@ cdef enum:
 
 
 cdef struct Gradient:
-    Conv2d q
+    Conv2d q                    # c and o of one group
+    int64_t x_image, g_image    # floats from image to image
     bint strided
     int64_t positions           # of a tile: with stride 2, several add to one sum
     const float *x
@@ -169,16 +170,16 @@ cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows,
         tiles.row = (start + row) % t.down
         tiles.rows = min(min(t.down - tiles.row, stop - row), t.lines)
         if block < t.inputs and t.strided:
-            K.winograd_stride_input(False, q, t.x + (image * q.c + c) * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
-                                    t.v + c * t.tiles + row * t.across * lanes, t.v_step)
+            K.winograd_stride_input(False, q, t.x + image * t.x_image + c * q.h * q.w, min(lanes, q.c - c), &tiles,
+                                    stage, t.v + c * t.tiles + row * t.across * lanes, t.v_step)
         elif block < t.inputs:
-            K.winograd4_input(q, t.x + (image * q.c + c) * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
+            K.winograd4_input(q, t.x + image * t.x_image + c * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
                               t.v + c * t.tiles + row * t.across * lanes, t.v_step)
         elif t.strided:
-            K.winograd_stride_gradient(q, t.g + (image * q.o + o) * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
+            K.winograd_stride_gradient(q, t.g + image * t.g_image + o * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
                                        t.d + o * t.tiles + row * t.across * lanes, t.d_step)
         else:
-            K.winograd_gradient(q, t.g + (image * q.o + o) * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
+            K.winograd_gradient(q, t.g + image * t.g_image + o * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
                                 t.d + o * t.tiles + row * t.across * lanes, t.d_step)
         row += tiles.rows
 
@@ -232,24 +233,31 @@ cdef object gradient(g, x, geom, bint strided):
         read_plain_3x3(geom, q)
     expect_shape("g", g, q.n, q.o, q.oh, q.ow)
     expect_shape("x", x, q.n, q.c, q.h, q.w)
-    dw = empty_images(q.o, q.c, 3, 3)
+    t.x_image, t.g_image = q.c * q.h * q.w, q.o * q.oh * q.ow
+    q.c //= q.groups
+    q.o //= q.groups
+    dw = empty_images(q.o * q.groups, q.c, 3, 3)
     if q.n == 0:
         dw.fill(0)
         return dw
     t.x, t.g, t.dw, t.strided = f32(x), f32(g), f32(dw), strided
     plan(&t)
     cdef int team = threads_for(<double>q.n * q.oh * q.ow * q.o * q.c * 9 / 64)
-    if t.parts == 1:
-        shared_sums(&t, team)
-    else:
-        own_sums(&t, team)
+    for _ in range(q.groups):
+        if t.parts == 1:
+            shared_sums(&t, team)
+        else:
+            own_sums(&t, team)
+        t.x += q.c * q.h * q.w
+        t.g += q.o * q.oh * q.ow
+        t.dw += 9 * q.o * q.c
     return dw
 
 
 def conv2d_dw(g, x, geom):
-    """Gradient of conv2d by its weights: g[n, o, oh, ow], x[n, c, h, w] -> [o, c, 3, 3].
+    """Gradient of conv2d by its weights: g[n, o, oh, ow], x[n, c, h, w] -> [o, c / groups, 3, 3].
 
-    Windows of 3x3, stride 1, one group and no dilation: else ValueError, as when the arrays do not have the geometry's
+    Windows of 3x3, stride 1 and no dilation: else ValueError, as when the arrays do not have the geometry's
     sizes. float32 and C-contiguous, else NotImplemented.
     """
     return gradient(g, x, geom, False)

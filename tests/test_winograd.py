@@ -165,6 +165,31 @@ def test_prepared_weights(isa):
     )
 
 
+@pytest.mark.parametrize(
+    "x_shape, o, groups", [((3, 32, 9, 9), 64, 2), ((40, 66, 12, 12), 33, 3), ((2, 6, 8, 8), 4, 2)]
+)
+def test_groups(isa, x_shape, o, groups):
+    geom = Conv2dGeometry.of(x_shape, (o, x_shape[1] // groups, 3, 3), 1, 1, 1, groups)
+    x, w, b, g = draw(*x_shape), draw(*geom.w_shape), draw(o), draw(*geom.y_shape)
+    wide = [a.astype(float) for a in (x, w, b, g)]
+    y, dx = REFERENCE.conv2d(*wide[:3], geom), REFERENCE.conv2d_dx(wide[3], wide[1], geom)
+    for m in (4, 2):
+        assert_close(FORWARD[m](x, w, b, geom), y, 9 * geom.c // groups + 1, 1.5e-5)
+        assert_close(BACKWARD[m](g, w, geom), dx, 9 * o // groups, 1.5e-5)
+        prepared = winograd.transform_weights(w, m, groups)
+        np.testing.assert_array_equal(FORWARD[m](x, 0 * w, b, geom, prepared=prepared), FORWARD[m](x, w, b, geom))
+        with pytest.raises(ValueError, match="prepared"):
+            FORWARD[m](x, w, b, geom, prepared=winograd.transform_weights(w, m))
+    for got, want in zip(
+        winograd.conv2d4_relu_pool(x, w, b, geom),
+        REFERENCE.relu_max_pool2d(winograd.conv2d4(x, w, b, geom)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(got, want)
+    with pytest.raises(ValueError, match="divide"):
+        winograd.transform_weights(w, 4, 5)
+
+
 def test_what_it_does_not_take():
     x, w, b = draw(1, 4, 8, 8), draw(6, 4, 3, 3), draw(6)
     geom = Conv2dGeometry.of(x.shape, w.shape)
@@ -180,7 +205,6 @@ def test_what_it_does_not_take():
     for other in (
         Conv2dGeometry.of(x.shape, w.shape, 2),
         Conv2dGeometry.of(x.shape, w.shape, 1, 0, 2),
-        Conv2dGeometry.of(x.shape, (6, 2, 3, 3), groups=2),
     ):
         assert not convolution.plain_3x3(other)
         with pytest.raises(ValueError, match="3x3"):
@@ -197,8 +221,11 @@ def test_what_it_does_not_take():
     "x_shape, o",
     [((9, 33, 12, 12), 40), ((1, 70, 9, 30), 70), ((1, 16, 20, 20), 16), ((3, 130, 7, 7), 100), ((1, 3, 5, 300), 5)],
 )
-def test_the_same_bits_for_any_number_of_threads(isa, x_shape, o):
-    geom = Conv2dGeometry.of(x_shape, (o, x_shape[1], 3, 3), 1, 1)
+@pytest.mark.parametrize("groups", [1, 5])
+def test_the_same_bits_for_any_number_of_threads(isa, x_shape, o, groups):
+    if x_shape[1] % groups or o % groups:
+        groups = 1
+    geom = Conv2dGeometry.of(x_shape, (o, x_shape[1] // groups, 3, 3), 1, 1, 1, groups)
     x, w, b, g = draw(*x_shape), draw(*geom.w_shape), draw(o), draw(*geom.y_shape)
     for f in (
         lambda m: FORWARD[m](x, w, b, geom),

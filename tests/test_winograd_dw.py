@@ -37,6 +37,7 @@ LAYERS = {
     "parts": geometry(16, 32, 32, 32, 32), "parts, odd sizes": geometry(37, 17, 13, 19, 33, (2, 0, 1, 3)),
     "mnistnet": geometry(6, 32, 26, 26, 64, 0), "slices": geometry(2, 16, 16, 16, 40), "chunks": geometry(9, 150, 30, 30, 130),
     "one chunk": geometry(3, 130, 7, 7, 200),
+    "groups": Conv2dGeometry.of((40, 66, 12, 12), (96, 22, 3, 3), 1, 1, 1, 3),
 }  # fmt: skip
 TILES = [
     geometry(1, 1, 1, 1, 1), geometry(1, 1, 3, 3, 1, 0), geometry(2, 15, 4, 5, 16), geometry(1, 16, 6, 7, 17, 0),
@@ -100,9 +101,9 @@ def test_what_it_does_not_do():
         winograd_dw.conv2d_dw(g[:, 1:].copy(), x, geom)
     with pytest.raises(ValueError, match="x has shape"):
         winograd_dw.conv2d_dw(g, x[:1].copy(), geom)
-    for kernel, stride, dilation, groups in ((5, 1, 1, 1), (3, 2, 1, 1), (3, 1, 2, 1), (3, 1, 1, 2)):
-        other = Conv2dGeometry.of((2, 16, 8, 8), (16, 16 // groups, kernel, kernel), stride, 2, dilation, groups)
-        with pytest.raises(ValueError, match="with stride, dilation and groups of 1"):
+    for kernel, stride, dilation in ((5, 1, 1), (3, 2, 1), (3, 1, 2)):
+        other = Conv2dGeometry.of((2, 16, 8, 8), (16, 16, kernel, kernel), stride, 2, dilation)
+        with pytest.raises(ValueError, match="with stride and dilation of 1"):
             winograd_dw.conv2d_dw(*arrays(other), other)
         assert not any(a.applies(other) for a in convolution.WEIGHT_GRADIENT if a.kernel is winograd_dw.conv2d_dw)
 

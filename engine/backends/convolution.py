@@ -31,7 +31,7 @@ class Algorithm:
     relu      the kernel takes one more argument: whether to end in ReLU
     residual  the kernel takes one more argument behind relu: what is added before a ReLU, or None
     pooled    kernel(x, w, b, geom) of conv2d_relu_pool, or None
-    prepare   prepare(w): what `kernel` behind all these, and `pooled`, take in place of transforming w again, or None
+    prepare   prepare(w, geom): what `kernel` behind all these, and `pooled`, take in place of transforming w again, or None
     """
 
     name: str
@@ -60,15 +60,14 @@ def crops_nothing(geom):
 
 
 def plain_3x3(geom):
-    """A window of 3x3 that neither strides nor spreads, over all channels."""
-    one = geom.stride == geom.dilation == geom.upsample == (1, 1)
-    return one and geom.kh == geom.kw == 3 and geom.groups == 1
+    """A window of 3x3 that neither strides nor spreads."""
+    return geom.stride == geom.dilation == geom.upsample == (1, 1) and geom.kh == geom.kw == 3
 
 
 def strided_3x3(geom):
-    """A window of 3x3 with stride 2, over all channels."""
+    """A window of 3x3 with stride 2."""
     two = geom.stride == (2, 2) and geom.dilation == geom.upsample == (1, 1)
-    return two and geom.kh == geom.kw == 3 and geom.groups == 1 and crops_nothing(geom)
+    return two and geom.kh == geom.kw == 3 and crops_nothing(geom)
 
 
 def strided_3x3_back(geom):
@@ -78,7 +77,7 @@ def strided_3x3_back(geom):
 
 def many_channels(geom):
     """Faster on maps of 2x2 already, 1 image or many; with 8 channels on either side sometimes slower."""
-    return min(geom.c, geom.o) >= 16
+    return min(geom.c, geom.o) >= 16 * geom.groups
 
 
 def fills_tiles4(height, width):
@@ -128,11 +127,12 @@ FORWARD = (
     # planes one by one, in strips of vectors
     Algorithm("depthwise", depthwise.conv2d, is_depthwise, several_groups),
     Algorithm("winograd4", winograd.conv2d4, plain_3x3, wins4, 1.5e-5, True,
-              relu=True, residual=True, pooled=winograd.conv2d4_relu_pool, prepare=winograd.transform_weights),
-    Algorithm("winograd2", winograd.conv2d2, plain_3x3, worth_tiles, 1e-5, True,
-              relu=True, residual=True, prepare=lambda w: winograd.transform_weights(w, 2)),
+              relu=True, residual=True, pooled=winograd.conv2d4_relu_pool,
+              prepare=lambda w, geom: winograd.transform_weights(w, 4, geom.groups)),
+    Algorithm("winograd2", winograd.conv2d2, plain_3x3, worth_tiles, 1e-5, True, relu=True, residual=True,
+              prepare=lambda w, geom: winograd.transform_weights(w, 2, geom.groups)),
     Algorithm("winograd_stride2", winograd.conv2d_stride2, strided_3x3, worth_tiles, 1e-5, True,
-              relu=True, prepare=lambda w: winograd.transform_weights(w, 8)),
+              relu=True, prepare=lambda w, geom: winograd.transform_weights(w, 8, geom.groups)),
     # images taken apart by their dilation, then winograd4
     Algorithm("phases", phases.conv2d, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
     # patches packed straight into the panels of the matrix product
@@ -268,7 +268,7 @@ def inference(x, w, b, geom, relu, pool, residual, kept):
     if a.prepare and w.nbytes <= WORTH_KEEPING:
         key = (a.name, isa())
         if key not in kept:
-            kept[key] = a.prepare(w)
+            kept[key] = a.prepare(w, geom)
         prepared = (kept[key],)
         if kept[key] is NotImplemented:
             return NotImplemented
