@@ -180,6 +180,9 @@ def test_groups(isa, x_shape, o, groups):
         np.testing.assert_array_equal(FORWARD[m](x, 0 * w, b, geom, prepared=prepared), FORWARD[m](x, w, b, geom))
         with pytest.raises(ValueError, match="prepared"):
             FORWARD[m](x, w, b, geom, prepared=winograd.transform_weights(w, m))
+        residual = draw(*geom.y_shape)
+        found = FORWARD[m](x, w, b, geom, residual=residual)
+        assert_close(found, np.maximum(y + residual, 0), 9 * geom.c // groups + 2, 1.5e-5)
     for got, want in zip(
         winograd.conv2d4_relu_pool(x, w, b, geom),
         REFERENCE.relu_max_pool2d(winograd.conv2d4(x, w, b, geom)),
