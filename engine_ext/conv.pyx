@@ -4,16 +4,17 @@ four ways computes it (conv_ways.pyx); no matrix of patches is ever written out.
 A staged image lies in planes of zeros wide enough for its padding, columns and rows that a stride takes together side
 by side (stage.pxd). The input gradient is the same convolution with rotated, swapped weights; that of a strided one
 falls into phases, outputs a stride apart, each with its own few taps, which are woven into one image at the end.
-The weight gradient is in conv_dw.pyx, explicit im2col in unfold.pyx.
+Behind a forward convolution, ReLU and 2x2 max pooling may follow while a band of outputs is in the cache. The
+weight gradient is in conv_dw.pyx, explicit im2col in unfold.pyx.
 """
 
 from cython.parallel cimport parallel, prange, threadid
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 
 cimport numpy as cnp
-from numpy cimport PyArray_DIM, PyArray_NDIM
+from numpy cimport PyArray_DATA, PyArray_DIM, PyArray_NDIM
 
-from engine_ext._isa cimport Conv2d, K
+from engine_ext._isa cimport Conv2d, K, Pool2d
 from engine_ext.arrays cimport f32, is_f32
 from engine_ext.conv_ways cimport (
     ACROSS,
@@ -29,8 +30,9 @@ from engine_ext.conv_ways cimport (
     region_scratch,
 )
 from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
-from engine_ext.memory cimport Block, borrow, empty_images, piece
+from engine_ext.memory cimport Block, borrow, empty_array, empty_f32, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
+from engine_ext.pool cimport expect_2x2, windows_2x2
 from engine_ext.stage cimport (
     SLACK,
     Axis,
@@ -49,7 +51,7 @@ cnp.import_array()
 
 cdef enum:
     STAGE_FLOATS = 1 << 17  # of images staged at a time, per thread
-    WOVEN_FLOATS = 1 << 17  # of phases computed before they are woven
+    BAND_FLOATS = 1 << 17   # of a band computed before it is woven or pooled
     TASKS = 16              # worth having, whatever the number of threads
 
 
@@ -79,8 +81,10 @@ cdef int convolve(Convolution *f) except -1:
     cdef Block weights = borrow(q.groups * f.panels * taps * f.weight_width * sizeof(float))
     cdef Block tables = borrow(phases * sizeof(Phase) + (2 * taps + phases * q.kh) * sizeof(int64_t))
     cdef Block stage = borrow(wave * q.c * f.plane * sizeof(float) + SLACK) if f.staged else None
-    cdef size_t woven = piece(phases * f.apart * ceil_div(f.panels, f.blocks) * f.weight_width * sizeof(float))
-    cdef size_t step = woven + region_scratch(f)
+    cdef size_t outputs = ceil_div(f.panels, f.blocks) * f.weight_width * sizeof(float)
+    f.woven_bytes = piece(phases * f.apart * outputs)
+    f.band_bytes = piece(f.lines * f.uh * q.ow * outputs) if f.taps != NULL else 0
+    cdef size_t step = f.woven_bytes + f.band_bytes + region_scratch(f)
     cdef Block scratch = borrow(step * team)
     f.phases = <Phase *>tables.data
     tabulate(f, <int64_t *>(f.phases + phases), <float *>weights.data)
@@ -100,7 +104,7 @@ cdef int convolve(Convolution *f) except -1:
                 for i in prange(images * q.c, schedule="static"):
                     K.stage_plane(&f.stage, f.x + (f.first * q.c + i) * q.h * q.w, f.stages + i * f.plane)
             for i in prange(tasks, schedule="static"):
-                band_task(f, i, <char *>scratch.data + threadid() * step, woven)
+                band_task(f, i, <char *>scratch.data + threadid() * step)
             leave(mode)
     return 0
 
@@ -139,8 +143,10 @@ cdef void cut(Convolution *f) noexcept nogil:
     cdef const Conv2d *q = &f.q
     cdef int64_t lines = ceil_div(q.oh, f.uh), width = ceil_div(q.ow, f.uw), images = max(q.n * q.groups, 1)
     f.lines = max(ceil_div(lines, ceil_div(TASKS, images)), min(lines, ceil_div(2 * K.nr, width)))
-    if f.woven:
-        f.lines = min(f.lines, max(WOVEN_FLOATS // (f.rows * width * f.uh * f.uw), 1))
+    if f.woven or f.taps != NULL:
+        f.lines = min(f.lines, max(BAND_FLOATS // (f.rows * width * f.uh * f.uw), 1))
+    if f.taps != NULL:
+        f.lines = ceil_div(f.lines, 2) * 2
     f.bands = ceil_div(lines, f.lines)
     f.blocks = min(f.panels, ceil_div(TASKS, images * f.bands))
     f.apart = f.lines * width if f.woven else 0
@@ -205,23 +211,26 @@ cdef void pack_panel(const Convolution *f, int64_t task) noexcept nogil:
 cdef void band_task(
     const Convolution *f,
     int64_t task,           # counts (image of the wave, group, band, block)
-    char *scratch,          # woven phases; from `panels` on what the way needs
-    size_t panels,
+    char *scratch,          # phases before they are woven; the band before it is pooled; what the way needs
 ) noexcept nogil:
     cdef const Conv2d *q = &f.q
     cdef int64_t block = task % f.blocks, band = task // f.blocks % f.bands
     cdef int64_t group = task // f.blocks // f.bands % q.groups, image = task // f.blocks // f.bands // q.groups
-    cdef int64_t i, channel, channels, line = band * f.lines
+    cdef int64_t i, first, channels, line = band * f.lines, rows = min(f.lines * f.uh, q.oh - line * f.uh)
+    cdef int64_t plane = q.oh * q.ow
     cdef Region t
     cdef float *y
     t.f, t.line0 = f, line
     t.panel0, t.panel1 = block * f.panels // f.blocks, (block + 1) * f.panels // f.blocks
     t.x = f.images + (image * q.c + group * (q.c // q.groups)) * f.plane + line * f.stage.width
     t.bias = f.bias + group * f.rows if f.bias != NULL else NULL
-    channel = panel_start(f, t.panel0)
-    channels = panel_start(f, t.panel1) - channel
-    y = f.y + ((f.first + image) * q.o + group * f.rows + channel) * q.oh * q.ow + line * f.uh * q.ow
-    t.plane = f.uh * f.uw * f.apart if f.woven else q.oh * q.ow
+    first = (f.first + image) * q.o + group * f.rows + panel_start(f, t.panel0)
+    channels = panel_start(f, t.panel1) - panel_start(f, t.panel0)
+    if f.taps != NULL:
+        y, plane = <float *>(scratch + f.woven_bytes), rows * q.ow
+    else:
+        y = f.y + first * plane + line * f.uh * q.ow
+    t.plane = f.uh * f.uw * f.apart if f.woven else plane
     for i in range(f.uh * f.uw):
         t.p = f.phases + i
         t.lines, t.width = min(f.lines, t.p.lines - line), t.p.width
@@ -233,12 +242,13 @@ cdef void band_task(
         if t.flat:
             t.width *= t.lines
             t.lines = 1
-        compute_region(&t, scratch + panels)
+        compute_region(&t, scratch + f.woven_bytes + f.band_bytes)
     for i in range(channels if f.woven else 0):
-        K.weave_plane(min(f.lines * f.uh, q.oh - line * f.uh), q.ow, f.uh, f.uw, <float *>scratch + i * t.plane,
-                      f.apart, y + i * q.oh * q.ow)
+        K.weave_plane(rows, q.ow, f.uh, f.uw, <float *>scratch + i * t.plane, f.apart, y + i * plane)
     if f.residual != NULL:
-        add_residual(f, y, channels, min(f.lines * f.uh, q.oh - line * f.uh) * q.ow)
+        add_residual(f, y, channels, rows * q.ow)
+    if f.taps != NULL:
+        pool_band(f, first, channels, line * f.uh, rows, y)
 
 
 cdef void add_residual(const Convolution *f, float *y, int64_t channels, int64_t run) noexcept nogil:
@@ -249,6 +259,31 @@ cdef void add_residual(const Convolution *f, float *y, int64_t channels, int64_t
         at += f.q.oh * f.q.ow
 
 
+cdef void pool_band(const Convolution *f, int64_t first, int64_t channels, int64_t line, int64_t rows,
+                    const float *band) noexcept nogil:
+    """Some rows of planes `first` and on from band[channels][rows][ow], all planes at once where these are whole."""
+    cdef Pool2d p
+    cdef int64_t i, at, many = channels if rows == f.q.oh else 1
+    windows_2x2(&p, f.q.n, channels, rows, f.q.ow)
+    for i in range(channels // many):
+        at = ((first + i) * (f.q.oh // 2) + line // 2) * p.ow
+        K.relu_max_pool(&p, 0, many, 0, p.oh, band + i * rows * f.q.ow, f.y + at, f.taps + at)
+
+
+cdef bint read_forward(Convolution *f, x, w, b, geom) except -1:
+    """Fills what conv2d and conv2d_relu_pool begin with; whether dtypes and layouts are such that they compute it."""
+    if not is_f32(x) or not is_f32(w) or not (b is None or is_f32(b)):
+        return False
+    read_conv2d(geom, &f.q)
+    expect_shape("x", x, f.q.n, f.q.c, f.q.h, f.q.w)
+    expect_shape("w", w, f.q.o, f.q.c // f.q.groups, f.q.kh, f.q.kw)
+    if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
+        raise ValueError(f"b has shape {b.shape}, the geometry says {(f.q.o,)}")
+    f.x, f.w, f.bias, f.rotated = f32(x), f32(w), NULL if b is None else f32(b), False
+    f.residual, f.taps = NULL, NULL
+    return True
+
+
 def conv2d(x, w, b, geom, bint relu=False, residual=None):
     """Cross-correlation of x[n, c, h, w] with w[o, c / groups, kh, kw] plus b[o] or None -> [n, o, oh, ow].
 
@@ -256,22 +291,34 @@ def conv2d(x, w, b, geom, bint relu=False, residual=None):
     and C-contiguous, else NotImplemented; ValueError when the arrays do not have the geometry's sizes.
     """
     cdef Convolution f
-    if not (is_f32(x) and is_f32(w) and (b is None or is_f32(b)) and (residual is None or is_f32(residual))):
+    if not read_forward(&f, x, w, b, geom) or not (residual is None or is_f32(residual)):
         return NotImplemented
-    read_conv2d(geom, &f.q)
-    expect_shape("x", x, f.q.n, f.q.c, f.q.h, f.q.w)
-    expect_shape("w", w, f.q.o, f.q.c // f.q.groups, f.q.kh, f.q.kw)
-    if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
-        raise ValueError(f"b has shape {b.shape}, the geometry says {(f.q.o,)}")
+    y = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
+    f.y, f.relu = f32(y), relu
     if residual is not None:
         expect_shape("the residual", residual, f.q.n, f.q.o, f.q.oh, f.q.ow)
-    y = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
-    f.x, f.w, f.y, f.bias, f.rotated, f.relu = f32(x), f32(w), f32(y), NULL if b is None else f32(b), False, relu
-    f.residual = NULL
-    if residual is not None:
         f.residual, f.relu = f32(residual), False   # the ReLU is add_residual's
     convolve(&f)
     return y
+
+
+def conv2d_relu_pool(x, w, b, geom):
+    """(max_pool2d(relu(conv2d)), taps) by windows of 2x2; taps 2 * i + j (uint8) of the first largest, 4 where none is.
+
+    NotImplemented and ValueError as above, the latter for outputs smaller than a window, too.
+    """
+    cdef Convolution f
+    cdef Pool2d p
+    cdef Py_ssize_t[4] shape
+    if not read_forward(&f, x, w, b, geom):
+        return NotImplemented
+    expect_2x2(f.q.oh, f.q.ow)
+    windows_2x2(&p, f.q.n, f.q.o, f.q.oh, f.q.ow)
+    shape[:] = [p.n, p.c, p.oh, p.ow]
+    y, taps = empty_f32(4, shape), empty_array(4, shape, cnp.NPY_UINT8)
+    f.y, f.taps, f.relu = f32(y), <uint8_t *>PyArray_DATA(<cnp.ndarray>taps), False     # the ReLU is pooling's
+    convolve(&f)
+    return y, taps
 
 
 def conv2d_dx(g, w, geom):
@@ -287,7 +334,7 @@ def conv2d_dx(g, w, geom):
     expect_shape("w", w, f.q.c, f.q.o // f.q.groups, f.q.kh, f.q.kw)
     dx = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
     f.x, f.w, f.y, f.rotated, f.relu = f32(g), f32(w), f32(dx), True, False
-    f.bias, f.residual = NULL, NULL
+    f.bias, f.residual, f.taps = NULL, NULL, NULL
     convolve(&f)
     return dx
 

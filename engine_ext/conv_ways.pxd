@@ -1,7 +1,7 @@
 """A convolution of stride 1 over staged images, and the ways to compute a band of its outputs: see conv_ways.pyx."""
 
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 
 from engine_ext._isa cimport Conv2d, Stage
 from engine_ext.stage cimport Axis
@@ -32,6 +32,7 @@ cdef struct Convolution:
     const float *bias
     const float *residual   # added to y before a ReLU, or NULL
     float *y
+    uint8_t *taps           # of the 2x2 max pooling behind a ReLU, which y is the output of, or NULL
     bint rotated            # weights as the input gradient needs them
     bint relu
     Way way
@@ -51,6 +52,7 @@ cdef struct Convolution:
     bint woven              # whether there is more than one
     int64_t lines, bands, blocks    # tasks of an image and group: bands of `lines`, blocks of row panels
     int64_t apart           # woven: floats of a phase's band
+    size_t woven_bytes, band_bytes  # scratch of a task: phases before they are woven, a band before it is pooled
 
 
 cdef struct Region:

@@ -180,14 +180,16 @@ def max_pool2d_dx(g, taps, geom):
     return spread_largest(&q, g, taps)
 
 
-cdef bint windows_2x2(Pool2d *q, int64_t n, int64_t c, int64_t h, int64_t w) except -1:
-    """Fill q for 2x2 windows with stride 2 of images of this size."""
+cdef int expect_2x2(int64_t h, int64_t w) except -1:
     if h < 2 or w < 2:
         raise ValueError(f"pooling: images of {h}x{w} are smaller than the window of 2x2")
+    return 0
+
+
+cdef void windows_2x2(Pool2d *q, int64_t n, int64_t c, int64_t h, int64_t w) noexcept nogil:
     q.n, q.c, q.h, q.w, q.kh, q.kw, q.sh, q.sw = n, c, h, w, 2, 2, 2, 2
     q.pt = q.pb = q.pl = q.pr = q.divisor = q.count_pad = 0
     q.dh, q.dw, q.oh, q.ow = 1, 1, h // 2, w // 2
-    return True
 
 
 def relu_max_pool2d(x):
@@ -195,6 +197,7 @@ def relu_max_pool2d(x):
     cdef Pool2d q
     if not is_f32(x) or PyArray_NDIM(<cnp.ndarray>x) != 4:
         return NotImplemented
+    expect_2x2(PyArray_DIM(x, 2), PyArray_DIM(x, 3))
     windows_2x2(&q, PyArray_DIM(x, 0), PyArray_DIM(x, 1), PyArray_DIM(x, 2), PyArray_DIM(x, 3))
     return largest(&q, x, True)
 
@@ -206,6 +209,7 @@ def relu_max_pool2d_dx(g, taps, x_shape):
     if not is_f32(g) or not is_array(taps, cnp.NPY_UINT8):
         return NotImplemented
     n, c, h, w = x_shape
+    expect_2x2(h, w)
     windows_2x2(&q, n, c, h, w)
     return spread_largest(&q, g, taps)
 

@@ -74,6 +74,26 @@ def test_forward(isa, geom):
 
 
 @CASES
+def test_relu_and_pooling_behind(isa, geom):
+    x, w, b, _ = arrays(geom)
+    if min(geom.oh, geom.ow) < 2:
+        with pytest.raises(ValueError, match="smaller than the window"):
+            conv.conv2d_relu_pool(x, w, b, geom)
+        return
+    terms = w[0].size
+    for bias in (b - 1, None):
+        plain = REFERENCE.conv2d(*(a if a is None else a.astype(float) for a in (x, w, bias)), geom)
+        y, taps = conv.conv2d_relu_pool(x, w, bias, geom)
+        assert_close(y, REFERENCE.relu_max_pool2d(plain)[0], terms)
+        windows = plain[:, :, : geom.oh // 2 * 2, : geom.ow // 2 * 2].reshape(*y.shape[:3], 2, y.shape[3], 2)
+        at_tap = np.zeros(y.shape)  # what the tap points at, 0 for tap 4
+        for tap in range(4):
+            at_tap += (taps == tap) * windows[:, :, :, tap // 2, :, tap % 2]
+        assert_close(y, at_tap, terms)
+        assert taps.dtype == np.uint8 and ((taps == 4) == (y == 0)).all()
+
+
+@CASES
 def test_input_gradient(isa, geom):
     _, w, _, g = arrays(geom)
     expected = REFERENCE.conv2d_dx(g.astype(float), w.astype(float), geom)
@@ -93,7 +113,9 @@ def test_bits_for_any_number_of_threads(isa, geom):
     found = set()
     for threads in (1, 2, 3, 4, 7):
         parallel.set_num_threads(threads)
-        ys = conv.conv2d(x, w, b, geom), conv.conv2d_dx(g, w, geom), conv.conv2d_dw(g, x, geom)
+        ys = [conv.conv2d(x, w, b, geom), conv.conv2d_dx(g, w, geom), conv.conv2d_dw(g, x, geom)]
+        if min(geom.oh, geom.ow) > 1:
+            ys += conv.conv2d_relu_pool(x, w, b, geom)
         found.add(b"".join(y.tobytes() for y in ys))
     assert len(found) == 1
 

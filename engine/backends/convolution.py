@@ -136,7 +136,7 @@ FORWARD = (
     # images taken apart by their dilation, then winograd4
     Algorithm("phases", phases.conv2d, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
     # patches packed straight into the panels of the matrix product
-    Algorithm("im2col", conv.conv2d, always, always, relu=True, residual=True),
+    Algorithm("im2col", conv.conv2d, always, always, relu=True, residual=True, pooled=conv.conv2d_relu_pool),
     # patches written out as a matrix first: to force, teach and measure
     Algorithm("im2col_explicit", unfold.conv2d_unfold, crops_nothing, never),
 )  # fmt: skip
