@@ -102,7 +102,7 @@ cdef extern from "kernels.h" nogil:
                                  int64_t ldw) noexcept nogil
         # depthwise.c
         void (*depthwise_planes)(const Conv2d *q, int64_t first, int64_t last, int64_t pairs, int64_t fan, int back,
-                                 const float *x, const float *w, const float *bias, float *y) noexcept nogil
+                                 const float *x, const float *w, const float *bias, int relu, float *y) noexcept nogil
         void (*depthwise_spread)(const Conv2d *q, int64_t first, int64_t last, const float *g, const float *w,
                                  float *dx) noexcept nogil
         void (*depthwise_weight_sums)(const Conv2d *q, int64_t first, int64_t last, const float *x, const float *g,

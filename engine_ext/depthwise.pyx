@@ -19,7 +19,9 @@ from engine_ext.parallel cimport enter, leave, threads_for
 cnp.import_array()
 
 cdef enum:
-    TASKS = 32              # weight gradient: tasks worth having
+    TASKS = 32              # weight gradient: tasks worth having,
+    RUN_FLOATS = 1 << 15    # and floats that one reads in a row: where it jumps, the processor does not look ahead;
+    RUN_PLANES = 64         # their sums should fit a near cache
     TASK_FLOATS = 1 << 14   # of a task of planes
 
 
@@ -36,8 +38,9 @@ cdef double work(const Conv2d *q) noexcept nogil:
     return <double>q.n * (q.o * q.oh * q.ow * (1 + q.kh * q.kw / 8.0) + q.c * q.h * q.w)
 
 
-cdef int convolve(const Conv2d *q, bint back, const float *x, const float *w, const float *bias, float *y) except -1:
-    """y = x * w + bias; `back`: the input gradient at stride 1, whose geometry is the transposed one."""
+cdef int convolve(const Conv2d *q, bint back, const float *x, const float *w, const float *bias, bint relu,
+                  float *y) except -1:
+    """y = x * w + bias, cut at 0 with `relu`; `back`: the input gradient at stride 1, whose geometry is the transposed one."""
     cdef int64_t pairs = max(q.o, q.c), fan = pairs // min(q.o, q.c), units = q.n * (pairs // fan), i
     cdef int64_t run = max(TASK_FLOATS // (q.h * q.w + fan * q.oh * q.ow + 1), 1)
     cdef int team = threads_for(work(q))
@@ -45,7 +48,7 @@ cdef int convolve(const Conv2d *q, bint back, const float *x, const float *w, co
     with nogil, parallel(num_threads=team):
         mode = enter()
         for i in prange(ceil_div(units, run), schedule="static"):
-            K.depthwise_planes(q, i * run * fan, min((i + 1) * run, units) * fan, pairs, fan, back, x, w, bias, y)
+            K.depthwise_planes(q, i * run * fan, min((i + 1) * run, units) * fan, pairs, fan, back, x, w, bias, relu, y)
         leave(mode)
     return 0
 
@@ -63,9 +66,10 @@ cdef int spread(const Conv2d *q, const float *g, const float *w, float *dx) exce
     return 0
 
 
-def conv2d(x, w, b, geom):
+def conv2d(x, w, b, geom, bint relu=False):
     """Depthwise cross-correlation of x[n, c, h, w] with w[o, 1, kh, kw] plus b[o] or None -> [n, o, oh, ow].
 
+    With `relu`, what is below 0 becomes 0.
     float32 and C-contiguous, else NotImplemented; ValueError when the arrays do not have the geometry's sizes, or the
     geometry is not one of read_depthwise.
     """
@@ -78,7 +82,7 @@ def conv2d(x, w, b, geom):
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != q.o):
         raise ValueError(f"b has shape {b.shape}, the geometry says {(q.o,)}")
     y = empty_images(q.n, q.o, q.oh, q.ow)
-    convolve(&q, False, f32(x), f32(w), NULL if b is None else f32(b), f32(y))
+    convolve(&q, False, f32(x), f32(w), NULL if b is None else f32(b), relu, f32(y))
     return y
 
 
@@ -95,7 +99,7 @@ def conv2d_dx(g, w, geom):
         read_conv2d(geom.transposed, &back)
         expect_shape("g", g, back.n, back.c, back.h, back.w)
         expect_shape("dx", dx, back.n, back.o, back.oh, back.ow)
-        convolve(&back, True, f32(g), f32(w), NULL, f32(dx))
+        convolve(&back, True, f32(g), f32(w), NULL, False, f32(dx))
     else:
         spread(&q, f32(g), f32(w), f32(dx))
     return dx
@@ -103,15 +107,15 @@ def conv2d_dx(g, w, geom):
 
 cdef int weight_gradient(const Conv2d *q, const float *x, const float *g, float *dw) except -1:
     """Sums of vectors of pixels per block of outputs and part of the batch; both depend on shapes alone."""
-    cdef int64_t window = q.kh * q.kw, blocks = min(q.o, TASKS), parts = max(min(q.n, TASKS // blocks), 1), i
-    cdef int64_t block = ceil_div(q.o, blocks)
+    cdef int64_t window = q.kh * q.kw, i
+    cdef int64_t block = max(ceil_div(q.o, TASKS), min(min(q.o, RUN_PLANES), RUN_FLOATS // (q.h * q.w + q.oh * q.ow)))
+    cdef int64_t blocks = ceil_div(q.o, block), parts = max(min(q.n, ceil_div(TASKS, blocks)), 1)
     cdef size_t step = piece(block * window * K.lanes * sizeof(float))
     cdef int team = threads_for(work(q))
     cdef unsigned mode = 0
     cdef Block scratch = borrow(step * team)
     cdef Block partial = borrow(parts * q.o * window * sizeof(float))
     cdef float *sums = <float *>partial.data if parts > 1 else dw
-    blocks = ceil_div(q.o, block)
     with nogil, parallel(num_threads=team):
         mode = enter()
         for i in prange(parts * blocks, schedule="static"):

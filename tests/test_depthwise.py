@@ -23,6 +23,7 @@ def check(geom):
     x, w, b, g = normal(geom.x_shape), normal(geom.w_shape, 1), normal(geom.o, 2), normal(geom.y_shape, 3)
     wide = [a.astype("float64") for a in (x, w, b, g)]
     assert_close(depthwise.conv2d(x, w, b, geom), REFERENCE.conv2d(*wide[:3], geom), 1e-5, f"{geom}")
+    np.testing.assert_array_equal(depthwise.conv2d(x, w, b, geom, True), np.maximum(depthwise.conv2d(x, w, b, geom), 0))
     assert_close(depthwise.conv2d(x, w, None, geom), REFERENCE.conv2d(*wide[:2], None, geom), 1e-5, f"{geom}")
     assert_close(depthwise.conv2d_dx(g, w, geom), REFERENCE.conv2d_dx(wide[3], wide[1], geom), 1e-5, f"{geom}")
     assert_close(depthwise.conv2d_dw(g, x, geom), REFERENCE.conv2d_dw(wide[3], wide[0], geom), 1e-5, f"{geom}")
@@ -83,6 +84,7 @@ def test_same_bits_for_any_threads(isa_any_threads):
         ((5, 70, 7, 7), 1, 1),
         ((4, 3, 64, 130), 2, 2),
         ((9, 2, 28, 28), 2, 1),
+        ((64, 40, 32, 32), 1, 2),
     ):
         geom = Conv2dGeometry.of(shape, (shape[1] * fan, 1, 3, 3), stride, 1, 1, shape[1])
         x, w, g = normal(geom.x_shape), normal(geom.w_shape, 1), normal(geom.y_shape, 3)

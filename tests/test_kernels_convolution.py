@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from engine import backends
+from engine.backends import convolution
 from engine.geometry import Conv2dGeometry
 from engine_ext import conv, parallel
 
@@ -136,3 +137,25 @@ def test_a_stride_of_an_upsampled_image_is_refused():
     x, w = np.zeros((1, 1, 3, 3), "float32"), np.zeros((1, 1, 1, 1), "float32")
     with pytest.raises(ValueError, match="not both"):
         conv.conv2d(x, w, None, Both())
+
+
+@pytest.mark.parametrize("groups, channels", [(1, 4), (1, 32), (32, 32)], ids=["few channels", "Winograd", "depthwise"])
+def test_arrays_in_another_order_are_copied(groups, channels):
+    """float32 as channels lie last, gradients as sums broadcast them: never left to the reference, which is slow."""
+    geom = Conv2dGeometry.of((2, channels, 12, 12), (channels, channels // groups, 3, 3), 1, 1, 1, groups)
+    x, w, b, g = arrays(geom)
+    last = [np.asfortranarray(a) for a in (x, w)]
+    flat = np.broadcast_to(np.float32(0.5), g.shape)
+    found = {
+        "forward": (convolution.forward(*last, b, geom), convolution.forward(x, w, b, geom)),
+        "relu": (convolution.forward_relu(*last, b, geom), convolution.forward_relu(x, w, b, geom)),
+        "inference": (
+            convolution.inference(*last, b, geom, True, False, None, {}),
+            convolution.inference(x, w, b, geom, True, False, None, {}),
+        ),
+        "dx": (convolution.input_gradient(flat, last[1], geom), convolution.input_gradient(flat.copy(), w, geom)),
+        "dw": (convolution.weight_gradient(flat, last[0], geom), convolution.weight_gradient(flat.copy(), x, geom)),
+    }
+    for direction, (copied, dense) in found.items():
+        np.testing.assert_array_equal(copied, dense, direction)
+    assert convolution.forward(x.astype(float), w, b, geom) is NotImplemented

@@ -12,6 +12,7 @@ import sys
 import threading
 from dataclasses import dataclass
 
+import numpy as np
 from engine_ext._isa import isa
 
 from engine_ext import conv, depthwise, phases, unfold, winograd, winograd_dw
@@ -125,7 +126,7 @@ def several_groups(geom):
 
 FORWARD = (
     # planes one by one, in strips of vectors
-    Algorithm("depthwise", depthwise.conv2d, is_depthwise, several_groups),
+    Algorithm("depthwise", depthwise.conv2d, is_depthwise, several_groups, relu=True),
     Algorithm("winograd4", winograd.conv2d4, plain_3x3, wins4, 1.5e-5, True,
               relu=True, residual=True, pooled=winograd.conv2d4_relu_pool,
               prepare=lambda w, geom: winograd.transform_weights(w, 4, geom.groups)),
@@ -244,21 +245,38 @@ def _explain(direction, geom, refused, taken):
     )
 
 
+def _dense(a):
+    """The array, or a contiguous copy of a float32 one that is not."""
+    copied = isinstance(a, np.ndarray) and a.dtype == np.float32 and not a.flags.carray
+    return np.array(a, order="C") if copied else a
+
+
+def _computed(kernel, *arguments):
+    """kernel(*arguments), of contiguous copies where it takes no others: the reference would take a hundred times as
+    long as copying."""
+    y = kernel(*arguments)
+    if y is NotImplemented:
+        dense = [_dense(a) for a in arguments]
+        if any(d is not a for d, a in zip(dense, arguments, strict=True)):
+            return kernel(*dense)
+    return y
+
+
 def forward(x, w, b, geom):
     """conv2d by the chosen algorithm."""
-    return choose("forward", geom).kernel(x, w, b, geom)
+    return _computed(choose("forward", geom).kernel, x, w, b, geom)
 
 
 def forward_relu(x, w, b, geom):
     """conv2d_relu by the chosen algorithm, where it can end so."""
     a = choose("forward", geom)
-    return a.kernel(x, w, b, geom, True) if a.relu else NotImplemented
+    return _computed(a.kernel, x, w, b, geom, True) if a.relu else NotImplemented
 
 
 def forward_relu_pool(x, w, b, geom):
     """conv2d_relu_pool by the chosen algorithm, where it can end so."""
     a = choose("forward", geom)
-    return a.pooled(x, w, b, geom) if a.pooled else NotImplemented
+    return _computed(a.pooled, x, w, b, geom) if a.pooled else NotImplemented
 
 
 def inference(x, w, b, geom, relu, pool, residual, kept):
@@ -268,25 +286,25 @@ def inference(x, w, b, geom, relu, pool, residual, kept):
     if a.prepare and w.nbytes <= WORTH_KEEPING:
         key = (a.name, isa())
         if key not in kept:
-            kept[key] = a.prepare(w, geom)
+            kept[key] = _computed(a.prepare, w, geom)
         prepared = (kept[key],)
         if kept[key] is NotImplemented:
             return NotImplemented
     if pool:
-        y = a.pooled(x, w, b, geom, *prepared) if a.pooled else NotImplemented
+        y = _computed(a.pooled, x, w, b, geom, *prepared) if a.pooled else NotImplemented
         return y if y is NotImplemented else y[0]
     if not a.relu or (residual is not None and not a.residual):
         return NotImplemented
-    return a.kernel(x, w, b, geom, relu, *((residual,) if a.residual else ()), *prepared)
+    return _computed(a.kernel, x, w, b, geom, relu, *((residual,) if a.residual else ()), *prepared)
 
 
 def input_gradient(g, w, geom):
     """conv2d_dx by the chosen algorithm; images without pixels are no output that one can have."""
     if not geom.h or not geom.w:
         return NotImplemented
-    return choose("dx", geom).kernel(g, w, geom)
+    return _computed(choose("dx", geom).kernel, g, w, geom)
 
 
 def weight_gradient(g, x, geom):
     """conv2d_dw by the chosen algorithm."""
-    return choose("dw", geom).kernel(g, x, geom)
+    return _computed(choose("dw", geom).kernel, g, x, geom)

@@ -49,7 +49,7 @@ INLINE void taps_of_stride_2(const int k, const int masked, const int exact, con
         across[3] = SHUFFLE_BY(across[1], run[2], LATER, 3);
         across[4] = SHUFFLE_BY(across[0], run[2], LATER, 4);
     }
-    if (masked && exact) /* a zero times what lies beyond the last window might be no zero */
+    if (masked && exact && t->count < LANES) /* a zero times what lies beyond the last window might be no zero */
 #pragma GCC unroll 7
         for (int b = 0; b < k; b++)
             across[b] = (vec)((ivec)across[b] & ~lanes_from(t->count));
@@ -156,15 +156,15 @@ static int strip_columns(const Conv2d *q, int64_t column, int64_t width, Strip *
     } while (0)
 
 static __attribute__((noinline)) void forward_strip(const Conv2d *q, int masked, int halves, const Strip *t, const float *x, const float *w,
-                          int rotated, float bias, float *y, int add)
+                          int rotated, float bias, float *y, int add, int relu)
 {
 #define FORWARD(k, s) \
     do { \
-        if (masked) forward_strip_vec(k, s, 1, t, x, w, rotated, bias, y, add); \
-        else forward_strip_vec(k, s, 0, t, x, w, rotated, bias, y, add); \
+        if (masked) forward_strip_vec(k, s, 1, t, x, w, rotated, bias, y, add, relu); \
+        else forward_strip_vec(k, s, 0, t, x, w, rotated, bias, y, add, relu); \
     } while (0)
 #if HALF
-#define FORWARD_HALF(k, s) forward_strip_half(k, 1, 1, t, x, w, rotated, bias, y, add)
+#define FORWARD_HALF(k, s) forward_strip_half(k, 1, 1, t, x, w, rotated, bias, y, add, relu)
     if (halves) BY_WINDOW(FORWARD_HALF);
     else
 #endif
@@ -190,6 +190,7 @@ static void depthwise_planes(
     const float *x,         /* IN [n][c][h][w] */
     const float *w,         /* IN [pairs][kh][kw] */
     const float *bias,      /* IN [pairs] or NULL */
+    int relu,
     float *y)               /* OUT [n][o][oh][ow] */
 {
     const int64_t x_plane = q->h * q->w, y_plane = q->oh * q->ow, together = NEAR_FLOATS / (x_plane + y_plane) * fan + fan;
@@ -207,7 +208,7 @@ static void depthwise_planes(
                     const float *from = x + (back ? p : few) * x_plane;
                     float *to = y + (back ? few : p) * y_plane;
                     forward_strip(q, masked, halves, &t, from, w + channel * q->kh * q->kw, back,
-                                  bias ? bias[channel] : 0.0f, to, back && p % fan);
+                                  bias ? bias[channel] : 0.0f, to, back && p % fan, relu);
                 }
             }
     }

@@ -13,7 +13,7 @@ INLINE void NAME(forward_strip)(
     int rotated,            /* the taps in reverse order */
     float bias,
     float *y,               /* OUT, the output; IN too when adding */
-    int add)
+    int add, int relu)
 {
     enum { MOST = 7 };
     const Strip own = *strip, *t = &own; /* which no store can change */
@@ -44,6 +44,7 @@ INLINE void NAME(forward_strip)(
         if (o < live - 1) continue;
         VEC sum = acc[live - 1];
         if (add) sum += NAME(load_lanes)(y, 0, t->count);
+        if (relu) sum = (VEC)((__typeof__(sum <= 0.0f))sum & ~(sum <= 0.0f));    /* nan stays */
         if (masked) NAME(store_lanes)(y, sum, t->count);
         else memcpy(y, &sum, sizeof sum);
     }
