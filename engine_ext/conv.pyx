@@ -1,5 +1,5 @@
 """Convolution, and its gradient by the input: images are staged so that every convolution has stride 1, then one of
-four ways computes it (conv_ways.pyx); no matrix of patches is ever written out.
+five ways computes it (conv_ways.pyx); no matrix of patches is ever written out.
 
 A staged image lies in planes of zeros wide enough for its padding, columns and rows that a stride takes together side
 by side (stage.pxd). The input gradient is the same convolution with rotated, swapped weights; that of a strided one
@@ -21,6 +21,7 @@ from engine_ext.conv_ways cimport (
     DIRECT,
     FLIPPED,
     PACKED,
+    STRIPS,
     Convolution,
     Phase,
     Region,
@@ -98,7 +99,7 @@ cdef int convolve(Convolution *f) except -1:
         with nogil, parallel(num_threads=team):
             mode = enter()
             if first == 0:
-                for i in prange(phases * q.groups * f.panels, schedule="static"):
+                for i in prange(0 if f.way == STRIPS else phases * q.groups * f.panels, schedule="static"):
                     pack_panel(f, i)
             if f.staged:
                 for i in prange(images * q.c, schedule="static"):
@@ -119,6 +120,9 @@ cdef Way best_way(const Convolution *f) noexcept nogil:
     cdef double direct = vectors * f.rows * (taps + 6)
     cdef double across = ceil_div(f.rows, lanes) * (pixels * taps + lines * ceil_div(width, K.mr) * 9 * lanes)
     cdef double flipped = ceil_div(f.rows, lanes) * pixels * (taps + 8) + 3 * ceil_div(pixels, K.mr) * taps
+    cdef double strips = ceil_div(pixels, lanes) * (taps + 3) * (f.rows + 1)
+    if q.kh * q.kw * q.uh * q.uw == 1 and width == f.stage.width and strips < min(min(packed, direct), across):
+        return STRIPS
     if taps > 512 and width < 12 * ceil_div(width, K.mr):   # each weight, from the second cache, serves few pixels
         across *= 1.7
     if flipped < 0.95 * min(packed, min(direct, across)):
@@ -224,6 +228,7 @@ cdef void band_task(
     t.panel0, t.panel1 = block * f.panels // f.blocks, (block + 1) * f.panels // f.blocks
     t.x = f.images + (image * q.c + group * (q.c // q.groups)) * f.plane + line * f.stage.width
     t.bias = f.bias + group * f.rows if f.bias != NULL else NULL
+    t.w = f.w + group * f.rows * (q.c // q.groups)
     first = (f.first + image) * q.o + group * f.rows + panel_start(f, t.panel0)
     channels = panel_start(f, t.panel1) - panel_start(f, t.panel0)
     if f.taps != NULL:

@@ -1,14 +1,14 @@
 """Gradients of a convolution by its weights and bias: sums over pixels and images.
 
 The batch is cut into parts, each summed in order by one thread, and the parts are added in order; how many there are
-depends on shapes alone, and so do the bits. Within a part, three ways:
+depends on shapes alone, and so do the bits. Within a part, four ways:
 
-PACKED  dw[o, tap] = g[o, pixel] * patch[pixel, tap], both packed into panels of the register tile; windows of one tap
-        take planes as they are, transposed
+STRIPS  windows of one tap: dw[o, c] = g[o, pixel] * x[c, pixel], strips of x transposed, g read as it is
+PACKED  dw[o, tap] = g[o, pixel] * patch[pixel, tap], both packed into panels of the register tile
 WINDOW  taps down and outputs across, g transposed into a panel, taps read from the image: windows of 3x3 and 5x5
 DOTS    dot products along image rows, neither side packed: few input channels
 
-Windows of one tap and DOTS read images staged for stride 1 (stage.pxd), the others only padded ones.
+STRIPS and DOTS read images staged for stride 1 (stage.pxd), the others only padded ones.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -28,13 +28,16 @@ from engine_ext.stage cimport SLACK, Axis, axis_as_is, horizontal, make_stage, s
 cnp.import_array()
 
 cdef enum:
-    PIXELS = 512            # pixels summed in one go
+    PIXELS = 512            # pixels summed in one go,
+    STRIP_PIXELS = 256      # and of a strip
+    ADD = 1                 # as in product.c
     PARTS = 16              # partial sums over the batch, and tasks worth having
     PARTS_FLOATS = 1 << 22  # size of the partial sums, all together
     OUTPUTS = 8             # DOTS: outputs of a task when there are few images
 
 
 cdef enum Way:
+    STRIPS
     PACKED
     WINDOW
     DOTS
@@ -48,17 +51,16 @@ cdef struct Weights:
     float *dw
     float *sums             # [part][group], then [o][taps] or, for WINDOW, [panel][taps][NR]
     Way way
-    bint flat               # PACKED, windows of one tap: planes of g and x lie alike
     Axis down, along
     Stage stage
     bint staged
     int64_t plane, width    # floats of a channel and of an image row, staged or not
     int64_t *offsets        # DOTS: [taps] from a pixel to its taps
-    int64_t oh, ow          # output lines and pixels of one; flat: each pixel a line
+    int64_t oh, ow          # output lines and pixels of one; STRIPS: each pixel a line
     int64_t rows, taps      # of one group: outputs, c / groups * kh * kw
     int64_t parts           # partial sums over the batch
     int64_t step            # floats of one part
-    int64_t bundles, wide   # tasks of a part and group; panels (PACKED), channels (WINDOW) or outputs (DOTS) of one
+    int64_t bundles, wide   # tasks of a part and group; of one: panels, strips, channels (WINDOW), outputs (DOTS)
     int64_t lines           # output rows summed in one go
     int64_t images          # PACKED: small images packed one behind the other
     size_t panel_bytes, window_bytes, scratch_bytes     # of a task: g, then patches or vector sums, then the image
@@ -74,7 +76,7 @@ cdef Way best_way(const Weights *t) noexcept nogil:
     cdef double window = t.taps * across + transpose * across
     cdef double dots = 1.45 * t.rows * t.taps * ceil_div(q.ow, K.lanes) / q.ow
     if q.kh * q.kw == 1:
-        return PACKED
+        return STRIPS
     if q.ow >= K.lanes and dots < packed and dots < window:
         return DOTS
     if q.kh == q.kw and q.kh in (3, 5) and window < packed:
@@ -88,10 +90,9 @@ cdef void plan(Weights *t) noexcept nogil:
     cdef int64_t channels = q.c // q.groups, panels, size, wanted
     t.rows, t.taps = q.o // q.groups, channels * q.kh * q.kw
     t.way = best_way(t)
-    t.flat = t.way == PACKED and q.kh == q.kw == 1
-    t.oh = q.oh * q.ow if t.flat else q.oh
-    t.ow = 1 if t.flat else q.ow
-    if t.flat or t.way == DOTS:
+    t.oh = q.oh * q.ow if t.way == STRIPS else q.oh
+    t.ow = 1 if t.way == STRIPS else q.ow
+    if t.way in (STRIPS, DOTS):
         t.down, t.along = vertical(q), horizontal(q)
         t.stage = make_stage(&t.down, &t.along)
         t.staged = not axis_as_is(&t.down) or not axis_as_is(&t.along)
@@ -100,12 +101,18 @@ cdef void plan(Weights *t) noexcept nogil:
         t.staged = q.pt != 0 or q.pb != 0 or q.pl != 0 or q.pr != 0
     t.width, t.plane = t.stage.width, stage_floats(&t.stage)
     t.lines = max(min(PIXELS // t.ow, t.oh), 1)
+    if t.way == STRIPS:     # nearly equal runs of whole vectors
+        t.lines = ceil_div(ceil_div(t.oh, ceil_div(t.oh, STRIP_PIXELS)), K.lanes) * K.lanes
     t.images = max(min(PIXELS // (q.oh * q.ow), q.n), 1) if t.way == PACKED else 1
     size = t.lines * t.ow * t.images
     if t.way == PACKED:
         t.step = q.o * t.taps
         t.panel_bytes = piece(ceil_div(t.rows, K.mr) * K.mr * size * sizeof(float))
         t.window_bytes = piece(size * K.nr * sizeof(float) + SLACK)
+    elif t.way == STRIPS:
+        t.step = q.o * t.taps
+        t.panel_bytes = 0
+        t.window_bytes = piece(size * K.strip * sizeof(float))
     elif t.way == WINDOW:
         t.step = q.groups * ceil_div(t.rows, K.nr) * K.nr * t.taps
         t.panel_bytes = piece(size * K.nr * sizeof(float))
@@ -119,8 +126,8 @@ cdef void plan(Weights *t) noexcept nogil:
         t.scratch_bytes += piece(t.images * channels * t.plane * sizeof(float) + SLACK)
     t.parts = max(min(min(q.n, PARTS), PARTS_FLOATS // t.step), 1)
     wanted = ceil_div(PARTS, t.parts * q.groups)
-    if t.way == PACKED:
-        panels = ceil_div(t.taps, K.nr)
+    if t.way in (STRIPS, PACKED):
+        panels = ceil_div(t.taps, K.strip if t.way == STRIPS else K.nr)
         t.wide = ceil_div(panels, min(panels, wanted))
         t.bundles = ceil_div(panels, t.wide)
     elif t.way == WINDOW:
@@ -196,6 +203,8 @@ cdef void sum_part(
             if t.way == PACKED:
                 packed_lines(t, part, group, bundle, line * t.lines, count, x, end, g, image > first or line > 0,
                              panel, windows)
+            elif t.way == STRIPS:
+                strips_lines(t, part, group, bundle, line * t.lines, x, g, image > first or line > 0, windows)
             elif t.way == WINDOW:
                 window_lines(t, part, group, bundle, line * t.lines, x, g, image > first or line > 0, panel)
             else:
@@ -226,13 +235,28 @@ cdef void packed_lines(
     for j in range(bundle * t.wide, min((bundle + 1) * t.wide, ceil_div(t.taps, nr))):
         count = min(nr, t.taps - j * nr)
         for i in range(images):
-            if t.flat:
-                K.pack_columns(windows + i * n * nr, K.nr, x + i * image + j * nr * t.plane + start, t.plane, count, n)
-            else:
-                K.pack_windows(windows + i * n * nr, q, x + i * image, end, j * nr, count, start, n)
+            K.pack_windows(windows + i * n * nr, q, x + i * image, end, j * nr, count, start, n)
         for r in range(row_panels):
             K.gemm_tile(min(mr, t.rows - r * mr), count, images * n, panels + r * images * n * mr, windows, nr,
                         sums + r * mr * t.taps + j * nr, t.taps, NULL, NULL, accumulate)
+
+
+cdef void strips_lines(
+    const Weights *t, int64_t part, int64_t group, int64_t bundle, int64_t line,
+    const float *x,                     # IN, the image [c / groups][oh * ow]
+    const float *g,                     # IN [o / groups][oh * ow]
+    bint accumulate,
+    float *strip,                       # scratch [pixels][strip]
+) noexcept nogil:
+    cdef int64_t lanes = K.lanes, vectors = ceil_div(t.taps, lanes), strips = ceil_div(t.taps, K.strip), j, c, cols
+    cdef int64_t n = min(t.lines, t.oh - line)
+    cdef float *sums = t.sums + part * t.step + group * t.rows * t.taps
+    for j in range(bundle * t.wide, min((bundle + 1) * t.wide, strips)):
+        c = j * vectors // strips * lanes
+        cols = min((j + 1) * vectors // strips * lanes, t.taps) - c
+        K.transpose_strip(strip, x + c * t.plane + line, t.plane, cols, n)
+        K.gemm_strip(t.rows, cols, n, g + line, t.oh, 1, strip, ceil_div(cols, lanes) * lanes, sums + c, t.taps, NULL,
+                     NULL, ADD if accumulate else 0)
 
 
 cdef void window_lines(

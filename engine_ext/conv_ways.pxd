@@ -11,6 +11,7 @@ cdef enum Way:
     DIRECT      # patches are read from the image; tiles of outputs by pixels, vectors along image rows
     ACROSS      # patches are read from the image; tiles of pixels by outputs
     FLIPPED     # patches are packed; tiles of pixels by outputs: few pixels, many outputs
+    STRIPS      # windows of one tap: pixels are packed, weights read as they are; tiles of outputs by pixels
 
 
 cdef struct Phase:
@@ -60,7 +61,8 @@ cdef struct Region:
     const Convolution *f
     const Phase *p
     const float *x          # staged image, at the first pixel of the band's first window
-    const float *weights    # of the group: [panel][taps][weight_width]
+    const float *w          # the weights of the group, as they came,
+    const float *weights    # and packed: [panel][taps][weight_width]
     const float *bias       # of the group, or NULL
     float *y                # its first output: of panel `panel0`
     int64_t plane           # from output to output there

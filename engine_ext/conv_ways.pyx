@@ -1,8 +1,8 @@
-"""Four ways to compute a band of a convolution of stride 1, serially.
+"""Five ways to compute a band of a convolution of stride 1, serially.
 
-PACKED and FLIPPED copy patches into panels for the register tile of matrix products; DIRECT and ACROSS read them from
-the image, tap by tap. Tiles hold outputs by pixels, or (ACROSS, FLIPPED) pixels by outputs, which they transpose on
-their way out.
+PACKED, FLIPPED and STRIPS copy patches into panels for the register tiles of matrix products; DIRECT and ACROSS read
+them from the image, tap by tap. Tiles hold outputs by pixels, or (ACROSS, FLIPPED) pixels by outputs, which they
+transpose on their way out.
 """
 
 from libc.stddef cimport size_t
@@ -15,6 +15,9 @@ from engine_ext.stage cimport SLACK
 
 cdef enum:
     DEPTH = 384     # taps of a panel of patches
+    STRIP_DEPTH = 256   # channels of a strip of pixels
+    ADD = 1         # as in product.c
+    RELU = 2
     WIDE = 4        # panels of NR pixels, or as many pixels in others, that share a pass over the weights
 
 
@@ -33,6 +36,8 @@ cdef void compute_region(const Region *t, char *scratch) noexcept nogil:
         direct_region(t)
     elif t.f.way == PACKED:
         packed_region(t, <float *>scratch)
+    elif t.f.way == STRIPS:
+        strips_region(t, <float *>scratch)
     else:
         flipped_region(t, <float *>scratch, <float *>(scratch + panel_bytes()))
 
@@ -122,6 +127,31 @@ cdef void packed_region(
     if f.relu:
         for r in range(panel_start(f, t.panel1) - row0):
             K.map_relu(pixels, t.y + r * t.plane, t.y + r * t.plane)
+
+
+cdef void strips_region(
+    const Region *t,
+    float *panel,           # scratch [STRIP_DEPTH][strip]
+) noexcept nogil:
+    """Strips of pixels, all outputs of each."""
+    cdef const Convolution *f = t.f
+    cdef int64_t lanes = K.lanes, channels = f.q.c // f.q.groups, row = panel_start(f, t.panel0)
+    cdef int64_t rows = panel_start(f, t.panel1) - row, vectors = ceil_div(t.width, lanes)
+    cdef int64_t strips = ceil_div(t.width, K.strip), depths = ceil_div(channels, STRIP_DEPTH)
+    cdef int64_t w_row = 1 if f.rotated else channels, w_channel = f.rows if f.rotated else 1
+    cdef int64_t i, k, c, depth, column, columns
+    cdef const float *bias
+    for i in range(strips):
+        column = i * vectors // strips * lanes
+        columns = min((i + 1) * vectors // strips * lanes, t.width) - column
+        for k in range(depths):
+            c = k * channels // depths
+            depth = (k + 1) * channels // depths - c
+            bias = t.bias + row if t.bias != NULL and k == 0 else NULL
+            K.pack_strip(panel, t.x + c * f.plane + column, f.plane, columns, depth)
+            K.gemm_strip(rows, columns, depth, t.w + row * w_row + c * w_channel, w_row, w_channel, panel,
+                         ceil_div(columns, lanes) * lanes, t.y + column, t.plane, bias, NULL,
+                         (ADD if k else 0) | (RELU if f.relu and k == depths - 1 else 0))
 
 
 cdef void flipped_region(

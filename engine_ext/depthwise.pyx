@@ -40,7 +40,7 @@ cdef double work(const Conv2d *q) noexcept nogil:
 
 cdef int convolve(const Conv2d *q, bint back, const float *x, const float *w, const float *bias, bint relu,
                   float *y) except -1:
-    """y = x * w + bias, cut at 0 with `relu`; `back`: the input gradient at stride 1, whose geometry is the transposed one."""
+    """y = x * w + bias, cut at 0 with `relu`; `back`: the input gradient at stride 1, of the transposed geometry."""
     cdef int64_t pairs = max(q.o, q.c), fan = pairs // min(q.o, q.c), units = q.n * (pairs // fan), i
     cdef int64_t run = max(TASK_FLOATS // (q.h * q.w + fan * q.oh * q.ow + 1), 1)
     cdef int team = threads_for(work(q))
@@ -48,7 +48,8 @@ cdef int convolve(const Conv2d *q, bint back, const float *x, const float *w, co
     with nogil, parallel(num_threads=team):
         mode = enter()
         for i in prange(ceil_div(units, run), schedule="static"):
-            K.depthwise_planes(q, i * run * fan, min((i + 1) * run, units) * fan, pairs, fan, back, x, w, bias, relu, y)
+            K.depthwise_planes(q, i * run * fan, min((i + 1) * run, units) * fan, pairs, fan, back, x, w, bias, relu,
+                               y)
         leave(mode)
     return 0
 
