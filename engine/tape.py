@@ -315,8 +315,10 @@ def backpropagate(roots, retain_graph=False, wanted=None):
             elif type(d) is list:  # the outputs of one operation, each in its slot
                 pending[parent] = [_sum(node.k, p, q) for p, q in zip(pending[parent], d, strict=True)]
             else:
-                pending[parent] = node.k.add(pending[parent], d)
-            d = None
+                gradients[i] = None
+                onto = d if getrefcount(d) <= 2 and node.k.owns(d) else None
+                pending[parent] = node.k.add(pending[parent], d, onto)
+            d = onto = None
     return found
 
 

@@ -22,6 +22,7 @@ cnp.import_array()
 
 cdef enum:
     ENOUGH = 32                 # parts of all channels together that keep every thread busy
+    GROUPS = 16                 # of channels that do so, too
     SMALLEST = 16384            # elements of a part
     RUN = 1024                  # neighbouring floats of a group of channels, where there are as many
     TASK = 8192                 # elements of a task of the map
@@ -47,15 +48,17 @@ cdef bint read(object x, Norm *q):
     return q.images * q.h * q.w > 0
 
 
-cdef Layout lay_out(const Norm *x, bint whole) noexcept nogil:
-    """How the sums over x are cut; `whole` planes are not."""
+cdef Layout lay_out(const Norm *x, bint whole, bint twice) noexcept nogil:
+    """How the sums over x are cut; `whole` planes are not; `twice`: groups will be read again, while in the cache."""
     cdef Layout q
     cdef int64_t most, wanted, groups
     q.images, q.channels, q.inner = x.images, x.channels, x.h * x.w
     q.group = max(min(min(RUN // q.inner, <int64_t>NORM_CHANNELS), q.channels), <int64_t>1)
+    if twice and q.channels >= GROUPS:
+        q.group = min(q.group, q.channels // GROUPS)
     q.groups = ceil_div(q.channels, q.group)
     most = max(q.images * q.inner * q.group // SMALLEST, <int64_t>1)
-    wanted = min(ceil_div(ENOUGH, max(q.groups, <int64_t>1)), most)
+    wanted = min(ceil_div(GROUPS if twice else ENOUGH, max(q.groups, <int64_t>1)), most)
     groups = min(wanted, q.images)
     q.images_each = ceil_div(q.images, groups)
     q.pieces = 1 if whole else ceil_div(wanted, groups)
@@ -119,7 +122,7 @@ def batch_norm_stats(x):
     cdef Norm q
     if not read(x, &q):
         return NotImplemented
-    cdef Layout cut = lay_out(&q, False)
+    cdef Layout cut = lay_out(&q, False, False)
     mean, var = per_channel(&q), per_channel(&q)
     cdef Block scratch = borrow((2 * cut.parts * q.channels + cut.parts) * sizeof(double))
     cdef double *counts = <double *>scratch.data
@@ -241,7 +244,7 @@ def batch_norm_relu_pool(x, mean, invstd, w, b):
 
 cdef object gradients(Norm *q, object x, norm_reduction sums_of, norm_gradient dx_of, bint constants, bint whole):
     """(dx, dw, db) of q, whose inputs are filled; `constants`: mean and invstd do not depend on x."""
-    cdef Layout cut = lay_out(q, whole)
+    cdef Layout cut = lay_out(q, whole, True)
     dx, dw, db = empty_like_f32(x), per_channel(q), per_channel(q)
     cdef Block scratch = borrow(2 * cut.parts * q.channels * sizeof(double) + 3 * q.channels * sizeof(float))
     cdef double *sums = <double *>scratch.data

@@ -437,3 +437,26 @@ def test_decorated_generators_are_inside_at_each_step_only(switch, inside):
         seen.clear()
         next(other), other.close()
         assert closed == [inside, inside] and engine.is_grad_enabled() is not inside
+
+
+def test_gradients_that_meet_are_added_onto_one_that_nobody_holds(monkeypatch):
+    x = engine.tensor([[1.0, -2.0], [3.0, 0.5]], requires_grad=True)
+    k, onto = x._k, []
+    add = k.add
+    monkeypatch.setitem(k.__dict__, "add", lambda a, b, out=None: onto.append(out is not None) or add(a, b, out))
+    h = x * 2
+    (h.relu() * h.tanh()).sum().backward()
+    assert True in onto
+    np.testing.assert_allclose(x.grad.numpy(), 2 * np.where(h.detach().numpy() > 0, np.tanh(h.detach().numpy()), 0)
+                               + 2 * np.maximum(h.detach().numpy(), 0) / np.cosh(h.detach().numpy()) ** 2, rtol=1e-5)  # fmt: skip
+
+
+def test_gradients_that_somebody_holds_stay_when_others_are_added():
+    x, held = engine.ones(2, 2, requires_grad=True), []
+    h = x * 3
+    (part := h.reshape(4)).register_hook(held.append)
+    (same := h + 0).register_hook(held.append)
+    g = engine.ones(4)
+    engine.autograd.backward([part, same, h.sin(), h], [g, engine.ones(2, 2), engine.ones(2, 2), engine.ones(2, 2)])
+    assert [t.sum().item() for t in held] == [4, 4] and g.sum().item() == 4
+    np.testing.assert_allclose(x.grad.numpy(), 3 * (3 + np.cos(np.full((2, 2), 3.0))), rtol=1e-6)

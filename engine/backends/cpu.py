@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from engine.backends import convolution
 from engine.backends.reference import Reference
-from engine_ext import augment, conv, dispatch, gemm, loss, memory, norm, optim, pointwise, pool, random, reduce
+from engine_ext import (
+    augment,
+    conv,
+    dispatch,
+    gemm,
+    loss,
+    memory,
+    norm,
+    optim,
+    pointwise,
+    pool,
+    random,
+    reduce,
+    strided,
+)
 from engine_ext import unfold as patches
 
 
@@ -87,6 +101,7 @@ class CPU(Reference):
     batch_norm_relu_pool = native(norm.batch_norm_relu_pool)
     batch_norm_relu_pool_dx = native(norm.batch_norm_relu_pool_dx)
 
+    assign = native(strided.assign)
     sum = native(reduce.sum)
     mean = native(reduce.mean)
 
@@ -128,5 +143,5 @@ class CPU(Reference):
     def copy(self, a):
         """A contiguous copy in pooled memory."""
         out = memory.empty(a.shape, a.dtype)
-        out[...] = a
+        self.assign(out, Ellipsis, a)
         return out

@@ -14,6 +14,7 @@
 #include "winograd_dw.c"
 #include "machine.c"
 #include "pointwise.c"
+#include "strided.c"
 #include "pool2x2.c"
 #include "pool3x3.c"
 #include "pool.c"

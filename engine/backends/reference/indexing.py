@@ -40,10 +40,10 @@ class Indexing:
         return a[basic] if rest is None else a[basic][rest]
 
     def getitem_dx(self, g, index, shape):
-        dx = self.xp.zeros(shape, g.dtype)
+        dx = self.full(shape, 0, g.dtype)
         basic, rest = self._steps(index)
         if rest is None:
-            dx[basic] = g
+            self.assign(dx, basic, g)
         elif all(_is_mask(item) for item in rest if _is_array(item)):  # no element twice
             dx[basic][rest] = g
         else:

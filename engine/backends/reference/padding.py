@@ -24,7 +24,8 @@ class Padding:
         if max(map(max, widths), default=0) <= 0:
             return self.copy(kept)
         y = self.full(tuple(n + p + q for n, (p, q) in zip(a.shape, widths, strict=True)), value, a.dtype)
-        y[tuple(slice(max(p, 0), max(p, 0) + n) for n, (p, _) in zip(kept.shape, widths, strict=True))] = kept
+        inside = tuple(slice(max(p, 0), max(p, 0) + n) for n, (p, _) in zip(kept.shape, widths, strict=True))
+        self.assign(y, inside, kept)
         return y
 
     def pad_edges(self, a, widths, mode):
