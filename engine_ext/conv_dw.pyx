@@ -135,7 +135,7 @@ cdef void plan(Weights *t) noexcept nogil:
         t.wide = max(ceil_div(channels, ceil_div(wanted, panels)), min(channels, 4))
         t.bundles = panels * ceil_div(channels, t.wide)
     else:
-        t.wide = OUTPUTS if wanted > 1 else t.rows
+        t.wide = min(max(ceil_div(t.rows, wanted), OUTPUTS), t.rows)    # each task stages its images again
         t.bundles = ceil_div(t.rows, t.wide)
 
 

@@ -129,8 +129,9 @@ static void row_dots(int64_t rows, int64_t lines, int64_t ow, const float *g, in
                      const int64_t *offsets, int64_t taps, float *sums)
 {
     const int64_t some = taps % 5 == 0 && taps % 3 ? 5 : 3, most = DOT_ROWS(some);
-    for (int64_t r = 0, block; r < rows; r += block) {
-        block = rows - r < most ? rows - r : most;
+    const int64_t blocks = (rows + most - 1) / most;
+    for (int64_t i = 0; i < blocks; i++) {      /* nearly equal: one of few outputs is slow */
+        const int64_t r = i * rows / blocks, block = (i + 1) * rows / blocks - r;
         for (int64_t j = 0, n; j < taps; j += n) {
             n = taps - j >= some ? some : 1;
 #define DOTS_CASE(rows, some) \
