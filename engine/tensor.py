@@ -304,6 +304,13 @@ class Tensor:
         touch(self._version, self._array, op)
         return self
 
+    def _overwrite(self, kernel, op):
+        """Let a kernel write what it makes of the array onto it; for where nothing is recorded."""
+        self._check_writable(op)
+        kernel(self._array, self._array)
+        touch(self._version, self._array, op)
+        return self
+
     def _constant(self, op):
         """The Node of values that what was here before has no part in."""
         k = self._k

@@ -284,3 +284,35 @@ def test_a_view_taken_before_its_base_gained_a_history_is_refused():
     base.add_(x)
     with pytest.raises(RuntimeError, match="base was modified by an inplace operation"):
         view.sum().backward()
+
+
+# ---- one pass
+
+
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "exp", "log", "sqrt", "neg"])
+def test_written_onto_the_input_where_nothing_is_recorded(name, monkeypatch):
+    values = np.random.default_rng(0).standard_normal((3, 50)).astype("float32") ** 2 - 0.1
+    x = engine.tensor(values)
+    expected = getattr(x, name)().numpy()
+    for part in (x, x.clone().permute(1, 0), x.clone()[:, ::2], engine.tensor(values, requires_grad=True)):
+        wanted, array = getattr(part.detach().clone(), name)(), part._array
+        with engine.no_grad(), monkeypatch.context() as m:
+            m.setitem(x._k.__dict__, "assign", None)
+            assert getattr(part, name + "_")() is part
+        assert part._array is array and part._version.op == name + "_"
+        np.testing.assert_allclose(array, wanted.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(x.numpy(), expected, rtol=1e-6)
+
+
+def test_a_gradient_sees_what_was_written_onto_its_input():
+    x = leaf([1.0, -2.0])
+    y = x * x
+    with engine.no_grad():
+        x.relu_()
+    with pytest.raises(RuntimeError, match=changed("mul", "relu_")):
+        y.sum().backward()
+
+
+def test_what_repeats_one_element_is_not_written_onto():
+    with pytest.raises(RuntimeError, match=r"relu_: unsupported operation: more than one element.*clone\(\)"):
+        engine.ones(1).expand(4).relu_()

@@ -28,6 +28,9 @@ from engine.tape import Node, mode, now, overwritten
 from engine.tensor import Tensor, mark_view, record, wrap
 
 OPS: dict[str, object] = {}  # name -> the function as it was written; tests/op_table.py has a row for each
+ONTO: set = (
+    set()
+)  # operations whose kernel is of their name and takes, second, the array to write, which may be the first
 
 
 class DtypeError(TypeError, NotImplementedError):
@@ -38,16 +41,17 @@ class OutOfRange(IndexError, RuntimeError):
     """Positions outside of what there is. Both an IndexError and, as in PyTorch in places, a RuntimeError."""
 
 
-def op(f=None, *, arithmetic=False, floats=False, bools=True, view=False):
+def op(f=None, *, arithmetic=False, floats=False, bools=True, view=False, onto=False):
     """Register `f` under its name and return the operation on Tensors.
 
     arithmetic: two operands, one of which may be a Python number; their dtypes are matched by PyTorch's rules
     floats:     integer inputs are computed in float32 (division, exp, ...), as in PyTorch
     bools:      of two operands one may be bool
     view:       the output shares its input's memory
+    onto:       one of ONTO
     """
     if f is None:
-        return lambda g: op(g, arithmetic=arithmetic, floats=floats, bools=bools, view=view)
+        return lambda g: op(g, arithmetic=arithmetic, floats=floats, bools=bools, view=view, onto=onto)
     name = f.__name__
     if name in OPS:
         raise ValueError(f"op {name!r} is defined twice")
@@ -63,6 +67,8 @@ def op(f=None, *, arithmetic=False, floats=False, bools=True, view=False):
         made = _binary(f, name, floats, bools)
     else:
         made = _general(f, name, arrays, params, view, floats, aliases)
+    if onto:
+        ONTO.add(made)
     return wraps(f, assigned=("__name__", "__doc__", "__module__", "__qualname__"))(made)
 
 
@@ -274,8 +280,11 @@ def converted(name, x, dtype):
 def over(x, f, *args, **kwargs):
     """f(x, ...) in the place of x, which takes over values and history.
 
-    Where the derivative needs what x holds now, it is computed from a copy.
+    Where the derivative needs what x holds now, it is computed from a copy. Where there is none to record, a kernel that
+    can writes onto x itself.
     """
+    if f in ONTO and x._array.dtype.kind == "f" and not (mode.grad and x._node is not None):
+        return x._overwrite(getattr(x._k, f.__name__), f"{f.__name__}_")
     since = now()
     result = f(x, *args, **kwargs)
     if result._node is not None and overwritten(x._array, result._node, since):

@@ -40,7 +40,7 @@ def _limit(k, name, value, dtype):
 # ---- of straight pieces
 
 
-@op
+@op(onto=True)
 def relu(k, x):
     """max(x, 0)."""
     y = k.relu(x)

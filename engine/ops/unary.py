@@ -30,7 +30,7 @@ def _flat(k):
 # ---- sign
 
 
-@op
+@op(onto=True)
 def neg(k, x):
     """-x. RuntimeError for bool."""
     return k.neg(x), (k.neg,)
@@ -64,7 +64,7 @@ def square(input):
     return pow(input, 2)
 
 
-@op(floats=True)
+@op(floats=True, onto=True)
 def sqrt(k, x):
     """Square root; nan below 0."""
     y = k.sqrt(x)
@@ -85,7 +85,7 @@ def reciprocal(k, x):
     return y, (lambda g: k.neg(k.mul(g, k.mul(y, y))),)
 
 
-@op(floats=True)
+@op(floats=True, onto=True)
 def exp(k, x):
     """e to the power x."""
     y = k.exp(x)
@@ -106,7 +106,7 @@ def expm1(k, x):
     return y, (lambda g: k.mul(g, k.add(y, 1.0)),)
 
 
-@op(floats=True)
+@op(floats=True, onto=True)
 def log(k, x):
     """Natural logarithm; -inf at 0, nan below."""
     return k.log(x), (lambda g: k.div(g, x),)
@@ -182,7 +182,7 @@ def cosh(k, x):
     return k.cosh(x), (lambda g: k.mul(g, k.sinh(x)),)
 
 
-@op(floats=True)
+@op(floats=True, onto=True)
 def tanh(k, x):
     """Hyperbolic tangent."""
     y = k.tanh(x)
@@ -239,7 +239,7 @@ def erfinv(k, x):
     return y, (lambda g: k.mul(k.mul(g, k.exp(k.mul(y, y))), math.sqrt(math.pi) / 2),)
 
 
-@op(floats=True)
+@op(floats=True, onto=True)
 def sigmoid(k, x):
     """1 / (1 + exp(-x))."""
     y = k.sigmoid(x)
