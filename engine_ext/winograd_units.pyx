@@ -1,0 +1,210 @@
+"""Winograd's tiles: how images are cut into units of them, and what becomes of one unit, serially.
+
+A unit's transforms fit a core's L2 cache. Its inputs are transformed, multiplied by weights, position by position, and
+the products transformed into outputs, each step by a kernel of kernels/winograd*.c.
+"""
+
+from libc.stdint cimport int64_t
+
+from engine_ext._isa cimport Conv2d, K, Tiles
+from engine_ext.geometry cimport ceil_div
+
+cdef enum:
+    UNIT_FLOATS = 1 << 17   # inputs and products of a unit
+    UNIT_TILES = 56         # at most
+    STRIDED_FLOATS = 1 << 18    # the same with stride 2, where a tile has more of them
+    FEW_TILES = 128         # at most so many (half with stride 2): weights are transformed where they are needed
+
+
+cdef void shape_tiles(Winograd *f) noexcept:
+    """Fills in what tiles are like."""
+    f.top = f.left = 0
+    if f.m != STRIDED:
+        f.side, f.apart, f.overlap = f.m, f.m, 2
+        f.positions = f.points = (f.m + 2) * (f.m + 2)
+        return
+    f.side, f.apart, f.overlap, f.positions, f.points = 4, 8, 1, 81, 36
+    if f.rotated:
+        f.side, f.apart = 8, 4
+        f.top, f.left = 2 - f.q.pt - f.q.pt % 2, 2 - f.q.pl - f.q.pt % 2
+
+
+cdef void plan(Winograd *f, int team) noexcept:
+    """Fills in how the work is cut, which follows from f.q, the tiles and the number of threads."""
+    cdef Conv2d *q = &f.q
+    cdef int64_t lanes = K.lanes, wanted = UNIT_TILES, row_units, per_image, shares = team
+    f.blocks, f.outs = ceil_div(q.c, lanes), ceil_div(q.o, 2 * lanes)
+    f.rows, f.cols = ceil_div(q.oh + f.top, f.side), ceil_div(q.ow + f.left, f.side)
+    per_image = f.rows * f.cols
+    f.few = q.n * per_image <= (FEW_TILES // 2 if f.m == STRIDED else FEW_TILES)
+    if f.few:
+        shares = ceil_div(team, min(f.outs, f.blocks))
+    else:
+        wanted = STRIDED_FLOATS if f.m == STRIDED else UNIT_FLOATS
+        wanted = max(min(wanted // (f.positions * (f.blocks + 2) * lanes), UNIT_TILES), 1)
+    f.unit_images, f.unit_rows, f.unit_cols = 1, 1, f.cols
+    if 2 * per_image <= wanted:
+        f.unit_images = max(min(wanted // per_image, ceil_div(q.n, shares)), 1)
+        f.unit_rows = f.rows
+    elif f.cols <= wanted:
+        row_units = ceil_div(f.rows, max(wanted // f.cols, 1))
+        if q.n * row_units < shares:
+            row_units = min(shares, f.rows)
+        f.unit_rows = ceil_div(f.rows, row_units)
+    else:
+        f.unit_cols = ceil_div(f.cols, ceil_div(f.cols, wanted))
+    f.units = ceil_div(q.n, f.unit_images) * ceil_div(f.rows, f.unit_rows) * ceil_div(f.cols, f.unit_cols)
+    f.tiles = ceil_div(f.unit_images * f.unit_rows * f.unit_cols, 2) * 2
+    f.v_step = odd_lines(f.blocks * f.tiles * lanes)
+    f.m_step = odd_lines(f.tiles * 2 * lanes)
+    f.u_step = odd_lines(q.c * 2 * lanes)
+    f.v_size, f.u_size, f.m_size = f.positions * f.v_step, f.points * f.u_step, f.positions * f.m_step
+    f.stage_size = max((f.unit_rows * f.apart + f.overlap) * (f.unit_cols * f.apart + f.overlap),
+                       2 * (f.unit_rows * f.unit_cols * f.side * f.side + lanes)) * lanes
+
+
+cdef Winograd of_group(const Winograd *whole, int64_t group) noexcept nogil:
+    """The convolution of one group."""
+    cdef Winograd f = whole[0]
+    cdef int64_t o = group * f.q.o, y = group * (f.y_image // f.q.groups)
+    f.x += group * (f.x_image // f.q.groups)
+    f.w += 9 * f.q.c * o
+    f.y += y
+    f.bias = f.bias + o if f.bias != NULL else NULL
+    f.residual = f.residual + y if f.residual != NULL else NULL
+    f.taps = f.taps + y if f.taps != NULL else NULL
+    f.u = f.u + group * f.outs * f.u_size if f.u != NULL else NULL
+    return f
+
+
+cdef inline int64_t unit_tiles(const Winograd *f, int64_t unit, Tiles *t, int64_t *images) noexcept nogil:
+    """The rectangle of a unit and its number of images; returns the first image."""
+    cdef int64_t across = ceil_div(f.cols, f.unit_cols), down = ceil_div(f.rows, f.unit_rows)
+    cdef int64_t first = unit // (across * down) * f.unit_images
+    t.col, t.row = unit % across * f.unit_cols, unit // across % down * f.unit_rows
+    t.cols, t.rows = min(f.unit_cols, f.cols - t.col), min(f.unit_rows, f.rows - t.row)
+    images[0] = min(f.unit_images, f.q.n - first)
+    return first
+
+
+cdef void transform_input(const Winograd *f, int64_t unit, int64_t block, float *stage, float *v) noexcept nogil:
+    """One block of channels of a unit."""
+    cdef Tiles t
+    cdef int64_t images, lanes = K.lanes, plane = f.q.h * f.q.w, i
+    cdef int64_t first = unit_tiles(f, unit, &t, &images), channels = min(lanes, f.q.c - block * lanes)
+    cdef const float *x
+    v += block * f.tiles * lanes
+    for i in range(images):
+        x = f.x + (first + i) * f.x_image + block * lanes * plane
+        if f.m == STRIDED:
+            K.winograd_stride_input(f.rotated, &f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+        elif f.m == 4:
+            K.winograd4_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+        else:
+            K.winograd2_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+
+
+cdef void transform_weights_of(
+    const Winograd *f, int64_t half, int64_t first, int64_t channels,
+    float *u, int64_t step,     # OUT, at the first of these channels
+) noexcept nogil:
+    """Weights of LANES outputs, the half-th, and some input channels."""
+    cdef int64_t outs = min(<int64_t>K.lanes, f.q.o - half * K.lanes)
+    cdef const float *w = f.w + half * K.lanes * f.out_step + first * f.in_step
+    u += half % 2 * K.lanes
+    if outs <= 0:
+        return
+    if f.m == STRIDED:
+        K.winograd_stride_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
+    elif f.m == 4:
+        K.winograd4_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
+    else:
+        K.winograd2_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
+
+
+cdef void weight_task(const Winograd *whole, int64_t group, int64_t task) noexcept nogil:
+    """Weights of LANES outputs and LANES inputs: `task` counts (half block of outputs, block of inputs)."""
+    cdef Winograd f = of_group(whole, group)
+    cdef int64_t half = task // f.blocks, first = task % f.blocks * K.lanes
+    transform_weights_of(&f, half, first, min(<int64_t>K.lanes, f.q.c - first),
+                         f.u + half // 2 * f.u_size + first * 2 * K.lanes, f.u_step)
+
+
+cdef void multiply(const Winograd *f, int64_t unit, int64_t block, int64_t first, int64_t channels, const float *v,
+                   const float *u, int64_t u_step, float *products) noexcept nogil:
+    """Products of a unit by some input channels, for one block of outputs; added to those of the channels before."""
+    cdef Tiles t
+    cdef int64_t images, lanes = K.lanes, outs = min(2 * lanes, f.q.o - block * 2 * lanes)
+    unit_tiles(f, unit, &t, &images)
+    v += first * f.tiles
+    if f.m == STRIDED:
+        K.winograd_stride_products(images * t.rows * t.cols, channels, outs, v, f.v_step, f.tiles * lanes, u, u_step,
+                                   products, f.m_step, first > 0)
+    else:
+        K.winograd_products(f.positions, images * t.rows * t.cols, channels, outs, v, f.v_step, f.tiles * lanes, u,
+                            u_step, products, f.m_step, first > 0)
+
+
+cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const float *products,
+                       float *stage) noexcept nogil:
+    """A unit's outputs from their products, for one block of outputs."""
+    cdef Tiles t
+    cdef int64_t images, lanes = K.lanes, i, half, o, outs
+    cdef int64_t first = unit_tiles(f, unit, &t, &images)
+    cdef int64_t plane = (f.q.oh // 2) * (f.q.ow // 2) if f.taps != NULL else f.q.oh * f.q.ow
+    cdef const float *bias
+    cdef const float *added
+    cdef const float *m
+    for i in range(images):
+        for half in range(2):
+            o = (2 * block + half) * lanes
+            outs = min(lanes, f.q.o - o)
+            if outs <= 0:
+                break
+            bias = f.bias + o if f.bias != NULL else NULL
+            m = products + (i * t.rows * t.cols * 2 + half) * lanes
+            o = (first + i) * f.y_image + o * plane
+            added = f.residual + o if f.residual != NULL else NULL
+            if f.taps != NULL:
+                K.winograd4_output_pool(&f.q, &t, m, f.m_step, outs, bias, stage, f.y + o, f.taps + o)
+            elif f.m == STRIDED:
+                K.winograd_stride_output(f.rotated, &f.q, &t, m, f.m_step, outs, bias, f.relu, stage, f.y + o)
+            elif f.m == 4:
+                K.winograd4_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
+            else:
+                K.winograd2_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
+
+
+cdef void unit_task(const Winograd *whole, int64_t group, int64_t unit, float *scratch) noexcept nogil:
+    """A unit of a group from its pixels to its outputs."""
+    cdef Winograd f = of_group(whole, group)
+    cdef float *v = scratch + f.stage_size
+    cdef float *products = v + f.v_size
+    cdef int64_t i
+    for i in range(f.blocks):
+        transform_input(&f, unit, i, scratch, v)
+    for i in range(f.outs):
+        multiply(&f, unit, i, 0, f.q.c, v, f.u + i * f.u_size, f.u_step, products)
+        write_output(&f, unit, i, products, scratch)
+
+
+cdef void outputs_task(const Winograd *f, int64_t block, int64_t first, int64_t last, float *scratch) noexcept nogil:
+    """One block of outputs of the units first .. last, whose inputs are transformed."""
+    cdef int64_t step = f.u_step, unit, part, start, channels
+    cdef float *chunk = scratch + f.stage_size
+    cdef float *products = chunk + f.points * odd_lines(CHUNK * 2 * K.lanes)
+    cdef const float *u
+    for part in range(ceil_div(f.q.c, CHUNK)):
+        start = part * CHUNK
+        channels = min(<int64_t>CHUNK, f.q.c - start)
+        if f.u != NULL:
+            u = f.u + block * f.u_size + start * 2 * K.lanes
+        else:
+            u, step = chunk, odd_lines(CHUNK * 2 * K.lanes)
+            transform_weights_of(f, 2 * block, start, channels, chunk, step)
+            transform_weights_of(f, 2 * block + 1, start, channels, chunk, step)
+        for unit in range(first, last):
+            multiply(f, unit, block, start, channels, f.v + unit * f.v_size, u, step,
+                     products + (unit - first) * f.m_size)
+    for unit in range(first, last):
+        write_output(f, unit, block, products + (unit - first) * f.m_size, scratch)
