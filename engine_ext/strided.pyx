@@ -1,4 +1,5 @@
-"""Copies of float32 arrays into parts of others, of any strides: what slices, paddings and transposed arrays need."""
+"""Copies of float32 arrays into parts of others, of any strides: what slices, paddings and transposed arrays need; and
+arrays full of one number."""
 
 from cython.parallel cimport parallel, prange
 from libc.stdint cimport int64_t
@@ -7,6 +8,7 @@ cimport numpy as cnp
 from numpy cimport PyArray_CheckExact, PyArray_DATA, PyArray_DIM, PyArray_NDIM, PyArray_SIZE, PyArray_STRIDE
 
 from engine_ext._isa cimport K
+from engine_ext.arrays cimport f32, is_f32
 from engine_ext.geometry cimport ceil_div
 from engine_ext.parallel cimport threads_for
 
@@ -131,3 +133,16 @@ def assign(a, index, value):
     with nogil, parallel(num_threads=team):
         for i in prange(tasks, schedule="static"):
             copy_block(&q, i)
+
+
+def fill(a, float value):
+    """a[...] = value for large, contiguous float32 arrays, else NotImplemented."""
+    if not is_f32(a) or PyArray_SIZE(<cnp.ndarray>a) < ENOUGH:
+        return NotImplemented
+    cdef float *to = f32(a)
+    cdef int64_t size = PyArray_SIZE(<cnp.ndarray>a), i, j
+    cdef int team = threads_for(size)
+    with nogil, parallel(num_threads=team):
+        for i in prange(ceil_div(size, BLOCK), schedule="static"):
+            for j in range(i * BLOCK, min((i + 1) * BLOCK, size)):
+                to[j] = value

@@ -67,3 +67,14 @@ def test_gradient_of_an_index(shape, index):
     np.testing.assert_array_equal(dx, reference.getitem_dx(g, index, shape))
     np.testing.assert_array_equal(dx[index], g)
     assert np.count_nonzero(dx) == g.size
+
+
+@pytest.mark.parametrize("size", [0, 4095, 4096, 8193, 70_001])
+def test_arrays_full_of_one_number(size):
+    for value in (0.0, -1.5, np.nan, np.inf):
+        y = np.ones(size, "float32")
+        if strided.fill(y, value) is not NotImplemented:
+            assert size >= 4096
+            np.testing.assert_array_equal(y, np.full(size, value, "float32"))
+    for other in (np.ones(9000), np.ones(18000, "float32")[::2], np.ones(9000, "int32")):
+        assert strided.fill(other, 0) is NotImplemented and other.all()
