@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_bitwise import THREADS, all_work_is_split, digest, parallel  # noqa: F401  (the first is a fixture)
+from test_bitwise import THREADS, digest, on_the_cpu, parallel  # noqa: F401  (on_the_cpu is a fixture)
 
 import engine
 import engine.nn.functional as F
