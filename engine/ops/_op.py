@@ -283,8 +283,10 @@ def over(x, f, *args, **kwargs):
     Where the derivative needs what x holds now, it is computed from a copy. Where there is none to record, a kernel that
     can writes onto x itself.
     """
+    name = f"{f.__name__}_"
+    expect_tensors(name, input=x)
     if f in ONTO and x._array.dtype.kind == "f" and not (mode.grad and x._node is not None):
-        return x._overwrite(getattr(x._k, f.__name__), f"{f.__name__}_")
+        return x._overwrite(getattr(x._k, f.__name__), name)
     since = now()
     result = f(x, *args, **kwargs)
     if result._node is not None and overwritten(x._array, result._node, since):
@@ -293,7 +295,7 @@ def over(x, f, *args, **kwargs):
         result = f(copy, *args, **kwargs)
     if result._node is not None and result.dtype != x.dtype and result.dtype.kind == x.dtype.kind:
         result = cast(result, dtype=x.dtype)
-    return x._replace(result, f"{f.__name__}_")
+    return x._replace(result, name)
 
 
 def in_place(apply):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from engine.ops import activation
-from engine.ops._op import expect_tensors, in_place, over
+from engine.ops._op import in_place, over
 from engine.ops.activation import (
     gelu,
     glu,
@@ -29,10 +29,7 @@ __all__ = [
 
 def _applied(f, inplace, input, *params):
     """f(input, *params); in the place of the input if `inplace`."""
-    if not inplace:
-        return f(input, *params)
-    expect_tensors(f.__name__, input=input)
-    return over(input, f, *params)
+    return over(input, f, *params) if inplace else f(input, *params)
 
 
 def relu(input, inplace=False):
