@@ -1,9 +1,10 @@
 """Convolution by explicit im2col: patches are written out as a matrix, which a matrix product reads.
 
-The teaching and measuring counterpart of conv.pyx: the same results, more memory, each step visible.
+Forward and weight gradient are the teaching and measuring counterparts of conv.pyx: the same results, more memory, each
+step visible. The input gradient also wins where images are much larger than their gradients.
 """
 
-from cython.parallel cimport parallel, prange
+from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t
 
 cimport numpy as cnp
@@ -12,11 +13,14 @@ from numpy cimport PyArray_DIM, PyArray_NDIM
 from engine_ext._isa cimport Conv2d, K
 from engine_ext.arrays cimport f32, is_f32
 from engine_ext.gemm cimport gemm
-from engine_ext.geometry cimport expect_shape, read_conv2d
-from engine_ext.memory cimport Block, borrow, empty_f32, empty_images
+from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d
+from engine_ext.memory cimport Block, borrow, empty_f32, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 
 cnp.import_array()
+
+cdef enum:
+    TASKS = 16      # worth having, whatever the number of threads
 
 
 cdef inline int64_t taps(const Conv2d *q) noexcept nogil:
@@ -117,24 +121,51 @@ def conv2d_unfold(x, w, b, geom):
 
 
 def conv2d_dx_fold(g, w, geom):
-    """conv.conv2d_dx by one product per image and group, and fold."""
+    """conv.conv2d_dx by products of weights with images, whose patches are added up while they are in the cache."""
     cdef Conv2d q
-    cdef int64_t i, j, o, k, pixels
+    cdef int64_t task
+    cdef unsigned mode = 0
     if not is_f32(g) or not is_f32(w):
         return NotImplemented
     read_forward(geom, &q)
-    o, k, pixels = q.o // q.groups, taps(&q) // q.groups, q.oh * q.ow
     expect_shape("g", g, q.n, q.o, q.oh, q.ow)
     expect_shape("w", w, q.o, q.c // q.groups, q.kh, q.kw)
     dx = empty_images(q.n, q.c, q.h, q.w)
-    cdef Block scratch = borrow(q.n * taps(&q) * pixels * sizeof(float))
-    cdef float *cols = <float *>scratch.data
-    for i in range(q.n):
-        for j in range(q.groups):
-            gemm(k, pixels, o, f32(w) + j * o * k, 1, k, f32(g) + (i * q.groups + j) * o * pixels, pixels, 1,
-                 cols + (i * q.groups + j) * k * pixels, pixels, NULL, NULL, False)
-    fold_images(&q, cols, f32(dx))
+    cdef const float *gradient = f32(g)
+    cdef const float *weights = f32(w)
+    cdef float *out = f32(dx)
+    cdef int64_t channels = q.c // q.groups, blocks = max(min(channels, ceil_div(TASKS, max(q.n * q.groups, 1))), 1)
+    cdef int team = threads_for(<double>q.n * taps(&q) * q.oh * q.ow * (q.o // q.groups) / 16)
+    cdef size_t patches = piece(ceil_div(channels, blocks) * q.kh * q.kw * q.oh * q.ow * sizeof(float))
+    cdef size_t step = patches + piece(q.o // q.groups * K.strip * sizeof(float))
+    cdef Block scratch = borrow(step * team)
+    with nogil, parallel(num_threads=team):
+        mode = enter()
+        for task in prange(q.n * q.groups * blocks, schedule="static"):
+            fold_task(&q, task, blocks, gradient, weights, out, <float *>(<char *>scratch.data + threadid() * step),
+                      <float *>(<char *>scratch.data + threadid() * step + patches))
+        leave(mode)
     return dx
+
+
+cdef void fold_task(
+    const Conv2d *q, int64_t task, int64_t blocks,      # counts (image, group, block of channels)
+    const float *g, const float *w, float *dx, float *patches, float *panel,
+) noexcept nogil:
+    cdef int64_t image = task // blocks // q.groups, group = task // blocks % q.groups, block = task % blocks
+    cdef int64_t channels = q.c // q.groups, outputs = q.o // q.groups, window = q.kh * q.kw, pixels = q.oh * q.ow
+    cdef int64_t first = block * channels // blocks, count = (block + 1) * channels // blocks - first, col = 0, cols, i
+    g += (image * q.o + group * outputs) * pixels
+    w += (group * outputs * channels + first) * window
+    dx += (image * q.c + group * channels + first) * q.h * q.w
+    while col < pixels:
+        cols = min(K.strip, pixels - col)
+        K.pack_strip(panel, g + col, pixels, cols, outputs)
+        K.gemm_strip(count * window, cols, outputs, w, 1, channels * window, panel, ceil_div(cols, K.lanes) * K.lanes,
+                     patches + col, pixels, NULL, NULL, 0)
+        col += cols
+    for i in range(count):
+        K.fold_plane(q, patches + i * window * pixels, dx + i * q.h * q.w)
 
 
 def conv2d_dw_unfold(g, x, geom):

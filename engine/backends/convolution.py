@@ -124,6 +124,15 @@ def several_groups(geom):
     return geom.groups > 1
 
 
+def spreads(geom):
+    """So much wider than the gradient it comes from that sums over its padding cost more than patches that are added up;
+    as measured with AVX-512 and AVX2, 6 and 12 being what a patch's value costs beside a product."""
+    outputs = geom.o // geom.groups
+    gathered = geom.stride == geom.upsample == (1, 1) and geom.kw in (3, 5, 7) and isa() != "baseline"
+    patches = geom.oh * geom.ow * (outputs + (6 if isa() == "avx512" else 12))
+    return gathered and geom.h * geom.w * outputs > 1.3 * patches
+
+
 FORWARD = (
     # planes one by one, in strips of vectors
     Algorithm("depthwise", depthwise.conv2d, is_depthwise, several_groups, relu=True),
@@ -147,8 +156,9 @@ INPUT_GRADIENT = (
     Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, worth_tiles, 1e-5, True),
     Algorithm("winograd_stride2", winograd.conv2d_stride2_dx, strided_3x3_back, worth_tiles, 1e-5, True),
     Algorithm("phases", phases.conv2d_dx, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
+    # products first, patches of an image added up behind them
+    Algorithm("im2col_explicit", unfold.conv2d_dx_fold, crops_nothing, spreads),
     Algorithm("im2col", conv.conv2d_dx, always, always),
-    Algorithm("im2col_explicit", unfold.conv2d_dx_fold, crops_nothing, never),
 )
 WEIGHT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dw, is_depthwise, several_groups),
