@@ -119,6 +119,14 @@ cdef extern from "kernels.h" nogil:
                                   int64_t channels, float *u, int64_t step) noexcept nogil
         void (*winograd2_weights)(const float *w, int64_t out_step, int64_t in_step, int rotated, int64_t outs,
                                   int64_t channels, float *u, int64_t step) noexcept nogil
+        # winograd_tiles.c; products in winograd_output.c
+        void (*winograd_tiles_input)(const Conv2d *q, const float *x, int64_t image, int64_t first, int64_t across,
+                                     int64_t vectors, float *v, int64_t step, int64_t pair) noexcept nogil
+        void (*winograd_tiles_products)(int64_t vectors, int64_t channels, int64_t outs, const float *v, int64_t v_step,
+                                        const float *u, int64_t u_step, float *m, int64_t m_step) noexcept nogil
+        void (*winograd_tiles_output)(const Conv2d *q, int64_t first, int64_t across, int64_t vectors, const float *m,
+                                      int64_t step, int64_t pair, int64_t outs, const float *bias, const float *added,
+                                      int relu, float *y, int64_t image) noexcept nogil
         # winograd_stride.c
         void (*winograd_stride_input)(int back, const Conv2d *q, const float *x, int64_t channels, const Tiles *t,
                                       float *stage, float *v, int64_t step) noexcept nogil

@@ -35,6 +35,7 @@ cdef struct Winograd:
     int64_t unit_images, unit_rows, unit_cols   # of a unit: images, or a rectangle of one
     int64_t units, tiles    # units; tiles of the largest, even
     bint few                # tiles in all
+    int64_t vectors         # of a unit with tiles in lanes, or 0
     int64_t v_step, u_step, m_step  # floats between positions
     int64_t v_size, u_size, m_size  # floats of a unit's inputs, of 2 * LANES outputs' weights, of a unit's products
     int64_t stage_size

@@ -1,7 +1,8 @@
 """Winograd's tiles: how images are cut into units of them, and what becomes of one unit, serially.
 
 A unit's transforms fit a core's L2 cache. Its inputs are transformed, multiplied by weights, position by position, and
-the products transformed into outputs, each step by a kernel of kernels/winograd*.c.
+the products transformed into outputs, each step by a kernel of kernels/winograd*.c. Lanes of vectors are channels, or
+tiles where there are many and they fill the lanes: see kernels/winograd_tiles.c. Bits are the same.
 """
 
 from libc.stdint cimport int64_t
@@ -14,6 +15,8 @@ cdef enum:
     UNIT_TILES = 56         # at most
     STRIDED_FLOATS = 1 << 18    # the same with stride 2, where a tile has more of them
     FEW_TILES = 128         # at most so many (half with stride 2): weights are transformed where they are needed
+    VECTORS_FLOATS = 3 << 16    # inputs and products of a unit with tiles in lanes: whole planes are read in runs
+    TILE_VECTORS = 8        # of such a unit, at most: the kernel's
 
 
 cdef void shape_tiles(Winograd *f) noexcept:
@@ -29,6 +32,36 @@ cdef void shape_tiles(Winograd *f) noexcept:
         f.top, f.left = 2 - f.q.pt - f.q.pt % 2, 2 - f.q.pl - f.q.pt % 2
 
 
+cdef bint worth_vectors(const Winograd *f, int team) noexcept:
+    """Whether lanes are to be tiles, where they can be: two, four ... LANES fill a row."""
+    cdef const Conv2d *q = &f.q
+    cdef int64_t lanes = K.lanes, channels = q.c + q.o, pairs = ceil_div(q.n * f.rows * f.cols, 2 * lanes)
+    if f.m != 4 or f.taps != NULL or q.pt != 1 or q.pl != 1 or q.oh != q.h or q.ow != q.w or q.w != 4 * f.cols:
+        return False
+    if f.cols < 2 or f.cols > lanes or f.cols & (f.cols - 1):
+        return False
+    if 7 * ceil_div(pairs, team) * team > 8 * pairs:    # threads would wait for the last unit
+        return False
+    if lanes == 16:
+        return f.cols <= 4 or f.cols * channels <= 512  # 1.02 to 1.2 times as fast; beyond, 0.9 to 1.05
+    return channels <= 256 and (f.cols == 2 or (f.cols == 4 and channels >= 96))    # AVX2: 1.1 to 1.3; beyond, 0.8 to 1
+
+
+cdef void plan_vectors(Winograd *f, int team) noexcept:
+    """Cuts the work into units of pairs of vectors of tiles."""
+    cdef Conv2d *q = &f.q
+    cdef int64_t lanes = K.lanes, pairs = ceil_div(q.n * f.rows * f.cols, 2 * lanes), pair, most
+    f.v_step = f.u_step = odd_lines(q.c * 2 * lanes)
+    f.m_step = odd_lines(min(q.o + 1, 2 * lanes) * 2 * lanes)
+    pair = f.positions * (f.v_step + f.m_step)
+    most = min(min(VECTORS_FLOATS // pair, TILE_VECTORS // 2), ceil_div(f.rows * f.cols, 2 * lanes))
+    most = max(min(most, pairs // (4 * team)), 1)
+    f.vectors = 2 * most
+    f.units = ceil_div(pairs, most)
+    f.v_size, f.u_size, f.m_size = most * f.positions * f.v_step, f.points * f.u_step, most * f.positions * f.m_step
+    f.stage_size = 0
+
+
 cdef void plan(Winograd *f, int team) noexcept:
     """Fills in how the work is cut, which follows from f.q, the tiles and the number of threads."""
     cdef Conv2d *q = &f.q
@@ -36,10 +69,14 @@ cdef void plan(Winograd *f, int team) noexcept:
     f.blocks, f.outs = ceil_div(q.c, lanes), ceil_div(q.o, 2 * lanes)
     f.rows, f.cols = ceil_div(q.oh + f.top, f.side), ceil_div(q.ow + f.left, f.side)
     per_image = f.rows * f.cols
+    f.vectors = 0
     f.few = q.n * per_image <= (FEW_TILES // 2 if f.m == STRIDED else FEW_TILES)
     if f.few:
         shares = ceil_div(team, min(f.outs, f.blocks))
     else:
+        if worth_vectors(f, team):
+            plan_vectors(f, team)
+            return
         wanted = STRIDED_FLOATS if f.m == STRIDED else UNIT_FLOATS
         wanted = max(min(wanted // (f.positions * (f.blocks + 2) * lanes), UNIT_TILES), 1)
     f.unit_images, f.unit_rows, f.unit_cols = 1, 1, f.cols
@@ -175,12 +212,33 @@ cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const flo
                 K.winograd2_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
 
 
+cdef void vectors_task(const Winograd *f, int64_t unit, float *v, float *products) noexcept nogil:
+    """A unit with tiles in lanes."""
+    cdef int64_t lanes = K.lanes, first = unit * f.vectors * lanes, o = 0, i, outs, at
+    cdef int64_t vectors = min(f.vectors, ceil_div(f.q.n * f.rows * f.cols - first, lanes))
+    cdef int64_t v_pair = f.positions * f.v_step, m_pair = f.positions * f.m_step
+    K.winograd_tiles_input(&f.q, f.x, f.x_image, first, f.cols, vectors, v, f.v_step, v_pair)
+    while o < f.q.o:
+        outs = min(2 * lanes, f.q.o - o)
+        for i in range(ceil_div(vectors, 2)):
+            K.winograd_tiles_products(min(2, vectors - 2 * i), f.q.c, outs, v + i * v_pair, f.v_step,
+                                      f.u + o // (2 * lanes) * f.u_size, f.u_step, products + i * m_pair, f.m_step)
+        at = o * f.q.h * f.q.w
+        K.winograd_tiles_output(&f.q, first, f.cols, vectors, products, f.m_step, m_pair, outs,
+                                f.bias + o if f.bias != NULL else NULL,
+                                f.residual + at if f.residual != NULL else NULL, f.relu, f.y + at, f.y_image)
+        o += outs
+
+
 cdef void unit_task(const Winograd *whole, int64_t group, int64_t unit, float *scratch) noexcept nogil:
     """A unit of a group from its pixels to its outputs."""
     cdef Winograd f = of_group(whole, group)
     cdef float *v = scratch + f.stage_size
     cdef float *products = v + f.v_size
     cdef int64_t i
+    if f.vectors:
+        vectors_task(&f, unit, v, products)
+        return
     for i in range(f.blocks):
         transform_input(&f, unit, i, scratch, v)
     for i in range(f.outs):

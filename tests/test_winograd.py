@@ -222,7 +222,14 @@ def test_what_it_does_not_take():
 @pytest.mark.skipif(not parallel.has_openmp, reason="built without OpenMP: one thread only")
 @pytest.mark.parametrize(
     "x_shape, o",
-    [((9, 33, 12, 12), 40), ((1, 70, 9, 30), 70), ((1, 16, 20, 20), 16), ((3, 130, 7, 7), 100), ((1, 3, 5, 300), 5)],
+    [
+        ((9, 33, 12, 12), 40),
+        ((1, 70, 9, 30), 70),
+        ((1, 16, 20, 20), 16),
+        ((3, 130, 7, 7), 100),
+        ((1, 3, 5, 300), 5),
+        ((40, 20, 8, 8), 20),
+    ],
 )
 @pytest.mark.parametrize("groups", [1, 5])
 def test_the_same_bits_for_any_number_of_threads(isa, x_shape, o, groups):
@@ -250,3 +257,28 @@ def test_few_tiles_and_many_give_the_same_bits(isa):
     many, one = (Conv2dGeometry.of((n, 70, 12, 12), w.shape, 1, 1) for n in (64, 1))
     for m, i in itertools.product((4, 2), (0, 17, 63)):
         np.testing.assert_array_equal(FORWARD[m](x, w, None, many)[i], FORWARD[m](x[i : i + 1], w, None, one)[0])
+
+
+@pytest.mark.parametrize("channels, o, height, width", [
+    (16, 16, 32, 32), (5, 20, 29, 64), (64, 66, 8, 8), (70, 40, 15, 16), (17, 3, 4, 8), (33, 30, 9, 16), (100, 70, 6, 8),
+])  # fmt: skip
+@pytest.mark.parametrize("groups", [1, 2])
+def test_tiles_in_lanes_give_the_same_bits(isa, channels, o, height, width, groups):
+    """An image alone has its channels in the lanes; in a batch whose rows fill vectors, tiles are, and lanes stay empty."""
+    parallel.set_num_threads(2)
+    images = 2 * 128 // (-(-height // 4) * width // 4) + 3
+    geom, one = (
+        Conv2dGeometry.of((n, groups * channels, height, width), (groups * o, channels, 3, 3), 1, 1, 1, groups)
+        for n in (images, 1)
+    )
+    x, w, b, residual = draw(*geom.x_shape), draw(*geom.w_shape), draw(groups * o), draw(*geom.y_shape)
+    y, shortcut = winograd.conv2d4(x, w, b, geom), winograd.conv2d4(x, w, b, geom, False, residual)
+    dx = winograd.conv2d4_dx(residual, w, geom)
+    for i in range(images):
+        alone, g = x[i : i + 1], residual[i : i + 1]
+        np.testing.assert_array_equal(y[i], winograd.conv2d4(alone, w, b, one)[0])
+        np.testing.assert_array_equal(shortcut[i], winograd.conv2d4(alone, w, b, one, False, g)[0])
+        np.testing.assert_array_equal(dx[i], winograd.conv2d4_dx(g, w, one)[0])
+    np.testing.assert_array_equal(
+        winograd.conv2d4(x, w, None, geom, True), np.maximum(winograd.conv2d4(x, w, None, geom), 0)
+    )

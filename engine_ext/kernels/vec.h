@@ -243,18 +243,22 @@ INLINE float sum_lanes(vec v)
 #define SWAP(a, b, LOW, HIGH) \
     { vec low = SHUFFLE_BY(m[a], m[b], LOW, 0); m[b] = SHUFFLE_BY(m[a], m[b], HIGH, 0); m[a] = low; }
 
+/* Within blocks of four lanes alone: lane j of vector i, in every block, against lane i of vector j. */
+INLINE void transpose_fours(vec m[4])
+{
+    SWAP(0, 1, PAIR_LOW, PAIR_HIGH)
+    SWAP(2, 3, PAIR_LOW, PAIR_HIGH)
+    SWAP(0, 2, HALF_LOW, HALF_HIGH)
+    SWAP(1, 3, HALF_LOW, HALF_HIGH)
+    vec middle = m[1];
+    m[1] = m[2];
+    m[2] = middle;
+}
+
 INLINE void transpose(vec m[LANES])
 {
 #pragma GCC unroll 4
-    for (int i = 0; i < LANES; i += 4) {
-        SWAP(i, i + 1, PAIR_LOW, PAIR_HIGH)
-        SWAP(i + 2, i + 3, PAIR_LOW, PAIR_HIGH)
-        SWAP(i, i + 2, HALF_LOW, HALF_HIGH)
-        SWAP(i + 1, i + 3, HALF_LOW, HALF_HIGH)
-        vec middle = m[i + 1];
-        m[i + 1] = m[i + 2];
-        m[i + 2] = middle;
-    }
+    for (int i = 0; i < LANES; i += 4) transpose_fours(m + i);
 #if LANES == 8
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) SWAP(i, i + 4, EVEN_BLOCK, ODD_BLOCK)

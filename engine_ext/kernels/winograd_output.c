@@ -9,24 +9,25 @@
 
 #define TERMS 64    /* channels of one accumulator: shorter sums, half the rounding error */
 
-/* m[rows][vectors] (+)= v[channel][rows] * u[channel][vectors]; channels lie in blocks of LANES. */
-INLINE void product_tile(const int rows, const int vectors, int64_t channels, const float *v, int64_t block,
-                         const float *u, float *m, int accumulate)
+/* m[rows][vectors] (+)= a[channel][rows] * b[channel][vectors]. Rows of `a` are lanes of blocks of channels, `block` floats
+ * apart, or, `turned`, the other way round: channels 2 * LANES apart, of neighbouring rows. */
+INLINE void product_tile(const int turned, const int rows, const int vectors, int64_t channels, const float *a,
+                         int64_t block, const float *b, float *m, int accumulate)
 {
     vec acc[MR][2];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 2
         for (int i = 0; i < vectors; i++) acc[r][i] = (vec){0};
-    for (; channels > 0; channels -= LANES, v += block) {
+    for (; channels > 0; channels -= LANES, a += block) {
         int64_t n = channels < LANES ? channels : LANES;
-        for (int64_t c = 0; c < n; c++, u += 2 * LANES) {
+        for (int64_t c = 0; c < n; c++, b += 2 * LANES) {
             vec across[2];
 #pragma GCC unroll 2
-            for (int i = 0; i < vectors; i++) across[i] = load(u + i * LANES);
+            for (int i = 0; i < vectors; i++) across[i] = load(b + i * LANES);
 #pragma GCC unroll 16
             for (int r = 0; r < rows; r++) {
-                vec down = splat(v[r * LANES + c]);
+                vec down = splat(turned ? a[c * 2 * LANES + r] : a[r * LANES + c]);
 #pragma GCC unroll 2
                 for (int i = 0; i < vectors; i++) acc[r][i] += down * across[i];
             }
@@ -41,12 +42,12 @@ INLINE void product_tile(const int rows, const int vectors, int64_t channels, co
         }
 }
 
-#define PRODUCT(rows) \
-    static void product_##rows##_1(int64_t channels, const float *v, int64_t block, const float *u, float *m, int add) \
-    { product_tile(rows, 1, channels, v, block, u, m, add); } \
-    static void product_##rows##_2(int64_t channels, const float *v, int64_t block, const float *u, float *m, int add) \
-    { product_tile(rows, 2, channels, v, block, u, m, add); }
-#define PRODUCT_NAMES(rows) {product_##rows##_1, product_##rows##_2},
+#define PRODUCT_ARGUMENTS int64_t channels, const float *a, int64_t block, const float *b, float *m, int add
+#define PRODUCT(turned, rows, vectors) \
+    static void product_##turned##_##rows##_##vectors(PRODUCT_ARGUMENTS) \
+    { product_tile(turned, rows, vectors, channels, a, block, b, m, add); }
+#define PRODUCTS(rows) PRODUCT(0, rows, 1) PRODUCT(0, rows, 2) PRODUCT(1, rows, 1) PRODUCT(1, rows, 2)
+#define PRODUCT_NAMES(rows) {{product_0_##rows##_1, product_0_##rows##_2}, {product_1_##rows##_1, product_1_##rows##_2}},
 #if MR == 14
 #define EVEN_ROWS(F) F(2) F(4) F(6) F(8) F(10) F(12) F(14)
 #elif MR == 8
@@ -56,9 +57,15 @@ INLINE void product_tile(const int rows, const int vectors, int64_t channels, co
 #else
 #define EVEN_ROWS(F) F(2) F(4)
 #endif
-EVEN_ROWS(PRODUCT)
-static void (*const products[MR / 2][2])(int64_t channels, const float *v, int64_t block, const float *u, float *m,
-                                         int add) = {EVEN_ROWS(PRODUCT_NAMES)};
+EVEN_ROWS(PRODUCTS)
+static void (*const products[MR / 2][2][2])(PRODUCT_ARGUMENTS) = {EVEN_ROWS(PRODUCT_NAMES)};
+
+/* Rows of a product tile, even: as many for all tiles as can be. */
+INLINE int64_t rows_of(int64_t count)
+{
+    int64_t pieces = (count + MR - 1) / MR;
+    return ((count + pieces - 1) / pieces + 1) / 2 * 2;
+}
 
 /* m = (m +) v * u at every position. An odd number of tiles is rounded up: v and m have room for one more. */
 static void winograd_products(
@@ -69,14 +76,31 @@ static void winograd_products(
     float *m, int64_t m_step,               /* OUT [position][tile][2 * LANES], the first outs (rounded up to vectors) */
     int accumulate)
 {
-    int64_t pieces = (tiles + MR - 1) / MR, rows = ((tiles + pieces - 1) / pieces + 1) / 2 * 2;
+    int64_t rows = rows_of(tiles);
     for (int64_t p = 0; p < positions; p++, v += v_step, u += u_step, m += m_step)
         for (int64_t t = 0; t < tiles; t += rows) {
             int64_t here = tiles - t < rows ? tiles - t : rows;
             for (int64_t c = 0; c < channels; c += TERMS)
-                products[(here - 1) / 2][outs > LANES](channels - c < TERMS ? channels - c : TERMS,
-                                                       v + c / LANES * block + t * LANES, block, u + c * 2 * LANES,
-                                                       m + t * 2 * LANES, accumulate || c > 0);
+                products[(here - 1) / 2][0][outs > LANES](channels - c < TERMS ? channels - c : TERMS,
+                                                          v + c / LANES * block + t * LANES, block, u + c * 2 * LANES,
+                                                          m + t * 2 * LANES, accumulate || c > 0);
+        }
+}
+
+/* The same with tiles in lanes: one or two vectors of them at each position. */
+static void winograd_tiles_products(
+    int64_t vectors, int64_t channels, int64_t outs,
+    const float *v, int64_t v_step,         /* IN [position][channel][2 * LANES] */
+    const float *u, int64_t u_step,         /* IN [position][channel][2 * LANES] */
+    float *m, int64_t m_step)               /* OUT [position][out][2 * LANES] */
+{
+    int64_t rows = rows_of(outs);
+    for (int64_t p = 0; p < 36; p++, v += v_step, u += u_step, m += m_step)
+        for (int64_t o = 0; o < outs; o += rows) {
+            int64_t here = outs - o < rows ? outs - o : rows;
+            for (int64_t c = 0; c < channels; c += TERMS)
+                products[(here - 1) / 2][1][vectors - 1](channels - c < TERMS ? channels - c : TERMS, u + c * 2 * LANES + o,
+                                                         2 * LANES * LANES, v + c * 2 * LANES, m + o * 2 * LANES, c > 0);
         }
 }
 
