@@ -237,6 +237,12 @@ def _reaches(vjps, array):
     return any(_owner(a) is owner for a in _captured(vjps))
 
 
+def spare(k, gs):
+    """Whether nobody but the list `gs` of the gradients of an operation's outputs can see the first: the derivative that
+    is given them may write on it. To be asked before that array is on its way as an argument."""
+    return getrefcount(gs[0]) <= 2 and k.owns(gs[0])
+
+
 def overwritten(array, node, since):
     """Whether what the derivatives of `node`, and of what it was made of since then, need lies in `array`'s memory."""
     stack = [node]

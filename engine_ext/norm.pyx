@@ -23,6 +23,7 @@ cnp.import_array()
 cdef enum:
     ENOUGH = 32                 # parts of all channels together that keep every thread busy
     GROUPS = 16                 # of channels that do so, too
+    NEAR = 1 << 19              # elements of x that threads still have in their caches when they come again
     SMALLEST = 16384            # elements of a part
     RUN = 1024                  # neighbouring floats of a group of channels, where there are as many
     TASK = 8192                 # elements of a task of the map
@@ -30,7 +31,7 @@ cdef enum:
 cdef struct Layout:
     int64_t images, channels, inner     # x[images, channels, inner]
     int64_t groups, group               # of channels, and channels of one
-    int64_t parts                       # of a group: groups of images times pieces of a plane
+    int64_t parts                       # of each group: groups of images times pieces of a plane
     int64_t pieces
     int64_t images_each, inner_each     # of a part
 
@@ -49,16 +50,18 @@ cdef bint read(object x, Norm *q):
 
 
 cdef Layout lay_out(const Norm *x, bint whole, bint twice) noexcept nogil:
-    """How the sums over x are cut; `whole` planes are not; `twice`: groups will be read again, while in the cache."""
+    """How the sums over x are cut; `whole` planes are not; `twice`: all will be read again, where x is large each group
+    while in the cache."""
     cdef Layout q
     cdef int64_t most, wanted, groups
+    cdef bint by_groups = twice and x.images * x.channels * x.h * x.w > NEAR
     q.images, q.channels, q.inner = x.images, x.channels, x.h * x.w
     q.group = max(min(min(RUN // q.inner, <int64_t>NORM_CHANNELS), q.channels), <int64_t>1)
-    if twice and q.channels >= GROUPS:
+    if by_groups and q.channels >= GROUPS:
         q.group = min(q.group, q.channels // GROUPS)
     q.groups = ceil_div(q.channels, q.group)
     most = max(q.images * q.inner * q.group // SMALLEST, <int64_t>1)
-    wanted = min(ceil_div(GROUPS if twice else ENOUGH, max(q.groups, <int64_t>1)), most)
+    wanted = min(ceil_div(GROUPS if by_groups else ENOUGH, max(q.groups, <int64_t>1)), most)
     groups = min(wanted, q.images)
     q.images_each = ceil_div(q.images, groups)
     q.pieces = 1 if whole else ceil_div(wanted, groups)
@@ -68,9 +71,10 @@ cdef Layout lay_out(const Norm *x, bint whole, bint twice) noexcept nogil:
 
 
 cdef inline NormPart part_of(const Layout *q, int64_t u) noexcept nogil:
+    """The u-th of all: first images first, as other kernels go, so that a thread meets images that it has in its cache."""
     cdef NormPart part
-    cdef int64_t p = u % q.parts
-    part.channel = u // q.parts * q.group
+    cdef int64_t p = u // q.groups
+    part.channel = u % q.groups * q.group
     part.channels = min(q.group, q.channels - part.channel)
     part.image = p // q.pieces * q.images_each
     part.images = max(min(q.images_each, q.images - part.image), <int64_t>0)
@@ -145,9 +149,9 @@ def batch_norm_stats(x):
 cdef inline void moments_of_part(const Norm *q, const Layout *cut, int64_t u, double *counts,
                                  double *moments) noexcept nogil:
     cdef NormPart part = part_of(cut, u)
-    cdef double *to = moments + 2 * (u % cut.parts) * q.channels + part.channel
-    if u < cut.parts:   # the same for all groups
-        counts[u] = part.images * part.n
+    cdef double *to = moments + 2 * (u // cut.groups) * q.channels + part.channel
+    if part.channel == 0:   # the same for all groups
+        counts[u // cut.groups] = part.images * part.n
     K.norm_moments(q, &part, to, to + q.channels)
 
 
@@ -242,10 +246,15 @@ def batch_norm_relu_pool(x, mean, invstd, w, b):
 
 # ----- Gradients -----
 
-cdef object gradients(Norm *q, object x, norm_reduction sums_of, norm_gradient dx_of, bint constants, bint whole):
+cdef inline object onto(object g, bint spare):
+    """The array of a result like g: g itself where it is `spare` and can be written."""
+    return g if spare and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>g) else empty_like_f32(g)
+
+
+cdef object gradients(Norm *q, object dx, norm_reduction sums_of, norm_gradient dx_of, bint constants, bint whole):
     """(dx, dw, db) of q, whose inputs are filled; `constants`: mean and invstd do not depend on x."""
     cdef Layout cut = lay_out(q, whole, True)
-    dx, dw, db = empty_like_f32(x), per_channel(q), per_channel(q)
+    dw, db = per_channel(q), per_channel(q)
     cdef Block scratch = borrow(2 * cut.parts * q.channels * sizeof(double) + 3 * q.channels * sizeof(float))
     cdef double *sums = <double *>scratch.data
     cdef float *factors = <float *>(sums + 2 * cut.parts * q.channels)
@@ -276,7 +285,7 @@ cdef object gradients(Norm *q, object x, norm_reduction sums_of, norm_gradient d
 cdef inline void sums_of_part(const Norm *q, const Layout *cut, int64_t u, norm_reduction kernel,
                               double *sums) noexcept nogil:
     cdef NormPart part = part_of(cut, u)
-    cdef double *to = sums + 2 * (u % cut.parts) * q.channels + part.channel
+    cdef double *to = sums + 2 * (u // cut.groups) * q.channels + part.channel
     kernel(q, &part, to, to + q.channels)
 
 
@@ -300,12 +309,15 @@ cdef bint read_gradient(Norm *q, object g, object x, object mean, object invstd,
     return 1
 
 
-def batch_norm_dx(g, x, mean, invstd, w):
-    """(dx, dw[C], db[C]) where mean and invstd are those of x itself (training); w may be None."""
+def batch_norm_dx(g, x, mean, invstd, w, bint spare=False):
+    """(dx, dw[C], db[C]) where mean and invstd are those of x itself (training); w may be None.
+
+    `spare`, here and below: nobody needs g any more, its memory may hold a result.
+    """
     cdef Norm q
     if not read_gradient(&q, g, x, mean, invstd, w, None):
         return NotImplemented
-    return gradients(&q, x, K.norm_sums, K.norm_dx, False, False)
+    return gradients(&q, onto(g, spare), K.norm_sums, K.norm_dx, False, False)
 
 
 def batch_norm_eval_dx(g, x, mean, invstd, w):
@@ -313,25 +325,25 @@ def batch_norm_eval_dx(g, x, mean, invstd, w):
     cdef Norm q
     if not read_gradient(&q, g, x, mean, invstd, w, None):
         return NotImplemented
-    return gradients(&q, x, K.norm_sums, K.norm_dx, True, False)
+    return gradients(&q, empty_like_f32(x), K.norm_sums, K.norm_dx, True, False)
 
 
-def batch_norm_relu_dx(g, x, mean, invstd, w, b):
+def batch_norm_relu_dx(g, x, mean, invstd, w, b, bint spare=False):
     """(dx, dw, db) of batch_norm_relu in training; where the ReLU let something through is computed again."""
     cdef Norm q
     if not read_gradient(&q, g, x, mean, invstd, w, b):
         return NotImplemented
-    return gradients(&q, x, K.norm_relu_sums, K.norm_relu_dx, False, False)
+    return gradients(&q, onto(g, spare), K.norm_relu_sums, K.norm_relu_dx, False, False)
 
 
-def batch_norm_add_relu_dx(g, y, x, mean, invstd, w):
+def batch_norm_add_relu_dx(g, y, x, mean, invstd, w, bint spare=False):
     """(dx, dw, db, dresidual) of batch_norm_add_relu, whose output is y, in training."""
     cdef Norm q
     if not (read_gradient(&q, g, x, mean, invstd, w, None) and check_like(x, "the output", y)):
         return NotImplemented
-    dresidual = empty_like_f32(x)
+    dresidual = onto(g, spare)
     q.y, q.inner = f32(y), f32(dresidual)
-    dx, dw, db = gradients(&q, x, K.norm_add_relu_sums, K.norm_add_relu_dx, False, False)
+    dx, dw, db = gradients(&q, empty_like_f32(x), K.norm_add_relu_sums, K.norm_add_relu_dx, False, False)
     return dx, dw, db, dresidual
 
 
@@ -346,4 +358,4 @@ def batch_norm_relu_pool_dx(g, taps, x, mean, invstd, w):
         raise ValueError(f"batch_norm: the gradient has shape {g.shape}, its taps {taps.shape}: expected both "
                          f"{(q.images, q.channels, q.h // 2, q.w // 2)} for x of shape {x.shape}")
     q.g, q.taps = f32(g), <const uint8_t *>PyArray_DATA(<cnp.ndarray>taps)
-    return gradients(&q, x, K.norm_pool_sums, K.norm_pool_dx, False, True)
+    return gradients(&q, empty_like_f32(x), K.norm_pool_sums, K.norm_pool_dx, False, True)

@@ -48,7 +48,7 @@ def run(k, name, arrays, params, seed=0):
     if isinstance(vjps, tuple):
         gradients = [None if v is None or a is None else v(gs[0]) for v, a in zip(vjps, arrays, strict=True)]
     else:
-        gradients = list(vjps(gs if isinstance(y, tuple) else gs[0]))
+        gradients = list(vjps([*gs] if isinstance(y, tuple) else gs[0]))  # a list of its own: the arrays are seen here
         gradients = [None if a is None else d for d, a in zip(gradients, arrays, strict=True)]
     for g, b in zip(gs, before, strict=True):
         assert g is None or g.tobytes() == b.tobytes(), f"{name}: the incoming gradient was modified"

@@ -23,6 +23,16 @@ def net():
     )  # fmt: skip
 
 
+def test_a_gradient_that_somebody_saw_is_not_written_on():
+    x, seen = engine.randn(4, 3, 5, 5, requires_grad=True), []
+    for model in (nn.Sequential(nn.BatchNorm2d(3), nn.ReLU()), nn.BatchNorm2d(3)):
+        y = model(x)
+        y.register_hook(lambda g: seen.append((g, g.tolist())))
+        (y * y).sum().backward(retain_graph=True)
+        (y * y).sum().backward()
+    assert len(seen) == 4 and all(g.tolist() == before for g, before in seen)
+
+
 def walked(model, x):
     for module in model:
         x = module(x)

@@ -78,6 +78,8 @@ def test_batch_norm_relu(shape, affine):
     g, y = random(*shape, seed=4), norm.batch_norm_relu(x, mean, invstd, w, b)
     found = on_all_threads(norm.batch_norm_relu_dx, g, x, mean, invstd, w, b)
     close_gradients(found, x, np.where(y <= 0, np.float32(0), g), mean, invstd, w, b)
+    onto = norm.batch_norm_relu_dx(g, x, mean, invstd, w, b, True)
+    assert onto[0] is g and same_bits(onto, found)
 
 
 @pytest.mark.parametrize("affine", [True, False])
@@ -97,6 +99,8 @@ def test_batch_norm_add_relu(shape, affine):
     *found, inner = on_all_threads(norm.batch_norm_add_relu_dx, g, y, x, mean, invstd, w)
     assert same_bits(inner, np.where(y <= 0, np.float32(0), g))
     close_gradients(found, x, inner, mean, invstd, w, b)
+    onto = norm.batch_norm_add_relu_dx(g, y, x, mean, invstd, w, True)
+    assert onto[3] is g and same_bits(onto, (*found, inner))
 
 
 @pytest.mark.parametrize("affine", [True, False])

@@ -11,6 +11,7 @@ from engine.ops._op import check_floats, op
 from engine.ops.conv import check_bias
 from engine.ops.linear import check_linear
 from engine.ops.norm import check_batch
+from engine.tape import spare
 from engine.tensor import wrap
 
 __all__: list[str] = []
@@ -109,7 +110,12 @@ def batch_norm_relu(k, x, w=None, b=None, *, eps=1e-5):
     """(relu(batch_norm), mean[C], biased var[C])."""
     mean, var, invstd = _statistics(k, x, w, b, eps)
     y = k.batch_norm_relu(x, mean, invstd, w, b)
-    return (y, mean, var), lambda gs: k.batch_norm_relu_dx(gs[0], x, mean, invstd, w, b)
+
+    def all_gradients(gs):
+        free = spare(k, gs)
+        return k.batch_norm_relu_dx(gs[0], x, mean, invstd, w, b, free)
+
+    return (y, mean, var), all_gradients
 
 
 @op
@@ -121,7 +127,8 @@ def batch_norm_add_relu(k, x, residual, w=None, b=None, *, eps=1e-5):
     y = k.batch_norm_add_relu(x, mean, invstd, w, b, residual)
 
     def all_gradients(gs):
-        dx, dw, db, dresidual = k.batch_norm_add_relu_dx(gs[0], y, x, mean, invstd, w)
+        free = spare(k, gs)
+        dx, dw, db, dresidual = k.batch_norm_add_relu_dx(gs[0], y, x, mean, invstd, w, free)
         return dx, dresidual, dw, db
 
     return (y, mean, var), all_gradients

@@ -12,6 +12,7 @@ import math
 
 from engine.geometry import ShapeError
 from engine.ops._op import check_floats, op
+from engine.tape import spare
 
 __all__: list[str] = []
 
@@ -46,7 +47,12 @@ def batch_norm_train(k, x, w=None, b=None, *, eps=1e-5):
     mean, var = k.batch_norm_stats(x)
     invstd = k.invstd(var, eps)
     y = k.batch_norm(x, mean, invstd, w, b)
-    return (y, mean, var), lambda gs: k.batch_norm_dx(gs[0], x, mean, invstd, w)
+
+    def all_gradients(gs):
+        free = spare(k, gs)
+        return k.batch_norm_dx(gs[0], x, mean, invstd, w, free)
+
+    return (y, mean, var), all_gradients
 
 
 @op

@@ -62,8 +62,8 @@ class Fused:
         y = self.batch_norm(x, mean, invstd, w, b)
         return self.relu(y, y)
 
-    def batch_norm_relu_dx(self, g, x, mean, invstd, w, b):
-        """(dx, dw, db) where mean and variance are those of x itself."""
+    def batch_norm_relu_dx(self, g, x, mean, invstd, w, b, spare=False):
+        """(dx, dw, db) where mean and variance are those of x itself; `spare`: g's memory may hold a result."""
         g = self.relu_dx(g, self.batch_norm(x, mean, invstd, w, b))
         return self.batch_norm_dx(g, x, mean, invstd, w)
 
@@ -72,8 +72,9 @@ class Fused:
         y = self.add(self.batch_norm(x, mean, invstd, w, b), residual)
         return self.relu(y, y)
 
-    def batch_norm_add_relu_dx(self, g, y, x, mean, invstd, w):
-        """(dx, dw, db, dresidual) of the output y, where mean and variance are those of x itself."""
+    def batch_norm_add_relu_dx(self, g, y, x, mean, invstd, w, spare=False):
+        """(dx, dw, db, dresidual) of the output y, where mean and variance are those of x itself; `spare`: g's memory
+        may hold a result."""
         g = self.relu_dx(g, y)
         return *self.batch_norm_dx(g, x, mean, invstd, w), g
 

@@ -41,8 +41,8 @@ class Normalisation:
         return y if b is None else y + self._channel(b, x.ndim)
 
     @_silent
-    def batch_norm_dx(self, g, x, mean, invstd, w):
-        """(dx, dw, db) where mean and variance are those of x itself."""
+    def batch_norm_dx(self, g, x, mean, invstd, w, spare=False):
+        """(dx, dw, db) where mean and variance are those of x itself; `spare`: g's memory may hold a result."""
         dx, dw, db = self.batch_norm_eval_dx(g, x, mean, invstd, w)
         items = x.dtype.type(max(x.size // max(x.shape[1], 1), 1))
         normed = (x - self._channel(mean, x.ndim)) * self._channel(invstd, x.ndim)
