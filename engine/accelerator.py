@@ -1,23 +1,21 @@
-"""`engine.accelerator` for scripts that ask for one: there is none, so they stay on the CPU."""
+"""`engine.accelerator` for scripts that ask for one, of whatever kind: the GPU of `engine.cuda`, or none."""
 
 from __future__ import annotations
 
-
-def is_available():
-    return False
-
-
-def device_count():
-    return 0
+from engine import backends, cuda
+from engine.cuda import device_count as device_count
+from engine.cuda import is_available as is_available
 
 
 def current_accelerator(check_available=False):
-    """None: there is no accelerator."""
-    return None
+    """The device of a GPU; None where there is none."""
+    return backends.device("cuda") if is_available() else None
 
 
 def synchronize(device=None):
-    """RuntimeError: there is nothing to wait for."""
-    raise RuntimeError(
-        "accelerator.synchronize: there is no accelerator; guard the call with accelerator.is_available()"
-    )
+    """Wait until it has done all it was asked for; RuntimeError where there is none."""
+    if not is_available():
+        raise RuntimeError(
+            "accelerator.synchronize: there is no accelerator; guard the call with accelerator.is_available()"
+        )
+    cuda.synchronize()

@@ -1,4 +1,4 @@
-"""Methods of Tensor that give it another dtype, or make new ones in its likeness."""
+"""Methods of Tensor that give it another dtype or device, or make new ones in its likeness."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ def type(self, dtype=None, non_blocking=False):
         names = {name: d for d, name in _TYPES.items()}
         dtype = names.get(dtype.rpartition(".")[2], dtype)
     return functions.to(self, dtype=dtype)
+
+
+def cpu(self, memory_format=None):
+    """x on the CPU; x itself where it is."""
+    return functions.to(self, device="cpu")
+
+
+def cuda(self, device=None, non_blocking=False, memory_format=None):
+    """x on the GPU; x itself where it is. RuntimeError says what is missing where there is none."""
+    return functions.to(self, "cuda" if device is None else device)
 
 
 def type_as(self, other):
@@ -63,6 +73,9 @@ def _new(f):
 
 METHODS = {
     "to": functions.to,
+    "cpu": cpu,
+    "cuda": cuda,
+    "is_cuda": property(lambda self: self._k.name == "cuda"),
     **{name: _named(name, dtype) for name, dtype in _NAMES.items()},
     "type": type,
     "type_as": type_as,

@@ -1,20 +1,23 @@
-"""`engine.cuda` for scripts that ask whether there is a GPU: there is none, and what needs one says so.
+"""`engine.cuda`: whether there is a GPU, what it is, and what it holds.
 
-Seeding a GPU seeds the default generator, the one that all draws come from here. Waiting for a GPU, emptying its cache
-and reading its use of memory have nothing to do; any other name of `torch.cuda` is an AttributeError.
+Random numbers come from the default generator wherever they are drawn, so seeding a GPU seeds that. One GPU is used,
+'cuda:0'; CUDA_VISIBLE_DEVICES chooses which that is. Where there is none, waiting for it, emptying its cache and reading its
+use of memory have nothing to do, and what needs one says what is missing. Other names of `torch.cuda` are AttributeErrors.
 """
 
 from __future__ import annotations
 
+from engine import backends
 from engine.generator import default_generator
 
 
 def is_available():
-    return False
+    """Whether CuPy, a driver and a GPU are at hand."""
+    return "cuda" in backends.available()
 
 
 def is_initialized():
-    return False
+    return is_available()
 
 
 def is_bf16_supported():
@@ -22,7 +25,30 @@ def is_bf16_supported():
 
 
 def device_count():
+    """1 or 0."""
+    return int(is_available())
+
+
+def current_device():
+    """0; RuntimeError where there is no GPU."""
+    _cupy()
     return 0
+
+
+def set_device(device):
+    """Accepts 0; RuntimeError for others, and where there is no GPU."""
+    backends.for_device(f"cuda:{device}" if isinstance(device, int) else device)
+
+
+def get_device_name(device=None):
+    """What the GPU is called."""
+    return _properties()["name"].decode()
+
+
+def get_device_capability(device=None):
+    """(major, minor) of its instruction set."""
+    properties = _properties()
+    return properties["major"], properties["minor"]
 
 
 def manual_seed(seed):
@@ -34,27 +60,33 @@ manual_seed_all = manual_seed
 
 
 def synchronize(device=None):
-    """Nothing to wait for: operations are over when they return."""
+    """Wait until the GPU has done all it was asked for."""
+    if is_available():
+        _cupy().cuda.get_current_stream().synchronize()
 
 
 def empty_cache():
-    """Nothing to empty; `engine.empty_cache()` returns the CPU's unused blocks."""
+    """Give unused memory of the GPU back; `engine.empty_cache()` returns the CPU's."""
+    if is_available():
+        _cupy().get_default_memory_pool().free_all_blocks()
 
 
 def memory_allocated(device=None):
-    return 0
+    """Bytes of the GPU that arrays hold now."""
+    return _cupy().get_default_memory_pool().used_bytes() if is_available() else 0
 
 
-max_memory_allocated = memory_reserved = max_memory_reserved = memory_allocated
+def memory_reserved(device=None):
+    """Bytes of the GPU that are kept for arrays."""
+    return _cupy().get_default_memory_pool().total_bytes() if is_available() else 0
 
 
-def _missing(name):
-    def refuse(*_, **__):
-        raise RuntimeError(f"cuda.{name}: there is no GPU backend; guard the call with engine.cuda.is_available()")
-
-    refuse.__name__ = name
-    return refuse
+max_memory_allocated = max_memory_reserved = memory_reserved  # what was needed at most is kept
 
 
-for _name in ("current_device", "get_device_name", "get_device_properties", "get_device_capability", "set_device"):
-    globals()[_name] = _missing(_name)
+def _cupy():
+    return backends.get("cuda").xp
+
+
+def _properties():
+    return _cupy().cuda.runtime.getDeviceProperties(0)

@@ -6,7 +6,6 @@ is asked for; what could only be had on a GPU is refused, not ignored.
 
 from __future__ import annotations
 
-from engine import functions
 from engine.tape import enable_grad, no_grad
 
 _PRECISIONS = ("highest", "high", "medium")
@@ -66,21 +65,12 @@ def get_num_interop_threads():
     return _settings["interop"]
 
 
-def _cuda(self, device=None, non_blocking=False):
-    """The tensor on a GPU: RuntimeError as long as there is no backend for one."""
-    return functions.to(
-        self, device="cuda" if device is None else f"cuda:{device}" if isinstance(device, int) else device
-    )
-
-
 def _pin_memory(self):
     """The tensor itself: memory is pinned for the sake of a GPU."""
     return self
 
 
 METHODS = {
-    "cuda": _cuda,
     "pin_memory": _pin_memory,
     "is_pinned": lambda self: False,
-    "is_cuda": property(lambda self: self.device.type == "cuda"),
 }

@@ -58,7 +58,7 @@ def _copy_(self, source, non_blocking=False):
     if is_number(source) and not isinstance(source, Tensor):
         return _fill_(self, source)
     expect_tensors("copy_", source=source)
-    return self._replace(shape.expand(functions.to(source, dtype=self.dtype), self.shape), "copy_")
+    return self._replace(shape.expand(functions.to(source, dtype=self.dtype, device=self.device), self.shape), "copy_")
 
 
 def _fill_(self, value):

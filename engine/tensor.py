@@ -218,24 +218,32 @@ class Tensor:
         return out.requires_grad_(self.requires_grad)
 
     def __reduce__(self):
-        array = self._k.to_numpy(self._leaf("pickle")._array)
+        array = self._leaf("pickle")._host()
         return _rebuilt, (type(self), array, self._k.name, self.requires_grad)
 
     # ---- out to Python and NumPy
+    def _host(self):
+        """The values as a NumPy array; on a GPU, after waiting for them."""
+        return self._k.to_numpy(self._array)
+
     def item(self):
         if self._array.size != 1:
             raise RuntimeError(
                 f"a Tensor with {self.numel()} elements (shape {self.shape}) cannot be converted to Scalar"
             )
-        return self._array.item()
+        return self._host().item()
 
     def tolist(self):
-        return self._array.tolist()
+        return self._host().tolist()
 
     def numpy(self):
         """The array itself: the same memory, no copy. RuntimeError when the tensor requires a gradient."""
         if self._node is not None:
             raise RuntimeError("can't call numpy() on a Tensor that requires grad. Use tensor.detach().numpy() instead")
+        if self._k.device.startswith("cuda"):
+            raise TypeError(
+                f"can't convert a tensor on {self._k.device} to numpy. Use tensor.cpu() to copy it to the host first"
+            )
         self._version.share()
         return self._k.to_numpy(self._array)
 
@@ -247,16 +255,13 @@ class Tensor:
             return array.astype(dtype)
         return array.copy() if copy else array
 
-    def cpu(self):
-        return self if self._k.device == "cpu" else wrap(self._k.to_numpy(self._array), backends.default())
-
     def __format__(self, spec):
         return object.__format__(self, spec) if self._array.ndim else format(self.item(), spec)
 
     def _number(self):
         if self._array.size != 1:
             raise ValueError(f"only one element tensors can be converted to Python scalars, got shape {self.shape}")
-        return self._array.item()
+        return self._host().item()
 
     def __float__(self):
         return float(self._number())
@@ -269,21 +274,21 @@ class Tensor:
             raise TypeError(
                 f"only integer tensors of a single element can be converted to an index, got {self.dtype} {self.shape}"
             )
-        return int(self._array.item())
+        return int(self._host().item())
 
     def __bool__(self):
         if self._array.size != 1:
             raise RuntimeError(
                 f"Boolean value of a Tensor with {self.numel()} elements is ambiguous; reduce it first, e.g. by .sum() or .max()"
             )
-        return bool(self._array.item())
+        return bool(self._host().item())
 
     def __repr__(self):
         device = [] if self._k.device == "cpu" else [f"device='{self._k.device}'"]
         usual = ("float32", "bool", "int64") if self._array.size else ("float32",)
         dtype = [] if self.dtype.name in usual else [f"dtype={self.dtype.name}"]
         grad = [] if self._node is None else ["requires_grad=True" if self.is_leaf else f"grad_fn={self._node!r}"]
-        return backends.text.tensor_text(self._k.to_numpy(self._array), device + dtype + grad)
+        return backends.text.tensor_text(self._host(), device + dtype + grad)
 
     # ---- in place
     def _replace(self, result, op):
@@ -317,7 +322,7 @@ class Tensor:
         return Node(op, k, (self._node,), (lambda g: k.full(g.shape, 0, g.dtype),), ())
 
     def _check_writable(self, op):
-        if not self._array.flags.writeable and self._k.device == "cpu":
+        if self._k.device == "cpu" and not self._array.flags.writeable:
             raise RuntimeError(
                 f"{op}: unsupported operation: more than one element of the written-to tensor refers to a single memory "
                 "location. Please clone() the tensor before performing the operation"

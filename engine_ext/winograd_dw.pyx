@@ -7,7 +7,7 @@ OWN     the tiles are cut into parts, each summed in order by one thread out of 
         order. How many there are depends on shapes alone, and so do the bits.
 SHARED  sums too large for copies, or few tiles: all threads transform a chunk that the shared cache holds, then each
         adds the products of some positions. When one chunk holds all tiles and there are many channels, the sums of
-        two blocks of channels are turned into weights at once; with few channels one thread does it all.
+        two blocks of channels are turned into weights at once.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -29,7 +29,6 @@ cdef enum:
     STAGE_TILES = 32            # transformed in one go
     PARTS = 16                  # at most
     PART_TILES = 64             # that make a part worth its sums
-    HALF_TILES = 16             # that make half of the tiles a part: two threads then need not share a chunk
     PARTS_BYTES = 5 << 20       # of the sums of all parts
     OWN_BYTES = 600 << 10       # of a chunk in a thread's cache
     SHARED_BYTES = 4 << 20      # of a chunk for all threads; or as large as the sums that it is added to, up to
@@ -74,8 +73,7 @@ cdef void plan(Gradient *t) noexcept nogil:
     t.u_block = t.inputs * t.square
     t.u_step = t.outputs * t.u_block + PAD
     t.u_part = POINTS * t.u_step
-    most = max(t.total * t.across // PART_TILES, min(t.total * t.across // HALF_TILES, 2))
-    most = min(min(PARTS, PARTS_BYTES // (t.u_part * <int64_t>sizeof(float))), most)
+    most = min(min(PARTS, PARTS_BYTES // (t.u_part * <int64_t>sizeof(float))), t.total * t.across // PART_TILES)
     most = min(most, t.total)   # every part has a row of tiles: an empty one would leave its sums unwritten
     t.parts = 1
     while 2 * t.parts <= most:
@@ -134,8 +132,6 @@ cdef int shared_sums(Gradient *t, int team) except -1:
     cdef Block scratch = borrow(t.v_bytes + t.d_bytes + u_bytes + team * own)
     cdef char *base = <char *>scratch.data + t.v_bytes + t.d_bytes + u_bytes
     cdef unsigned mode = 0
-    if t.rows == t.total and not once:  # as fast as two threads; 2 to 3 times as fast where these share no cache
-        team = 1
     t.v, t.d = <float *>scratch.data, <float *>(<char *>scratch.data + t.v_bytes)
     t.u = <float *>(<char *>scratch.data + t.v_bytes + t.d_bytes)
     for chunk in range(ceil_div(t.total, t.rows)):
@@ -246,7 +242,7 @@ cdef object gradient(g, x, geom, bint strided):
         return dw
     t.x, t.g, t.dw, t.strided = f32(x), f32(g), f32(dw), strided
     plan(&t)
-    cdef int team = threads_for(<double>q.n * q.oh * q.ow * q.o * q.c * 9 / 32)
+    cdef int team = threads_for(<double>q.n * q.oh * q.ow * q.o * q.c * 9 / 64)
     for _ in range(q.groups):
         if t.parts == 1:
             shared_sums(&t, team)

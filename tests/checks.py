@@ -40,7 +40,8 @@ def run(k, name, arrays, params, seed=0):
         return outputs, None
     rng = np.random.default_rng(seed)
     gs = [
-        rng.standard_normal(o.shape).astype("float32").astype(o.dtype) if o.dtype.kind == "f" else None for o in outputs
+        k.from_numpy(rng.standard_normal(o.shape).astype("float32").astype(o.dtype)) if o.dtype.kind == "f" else None
+        for o in outputs
     ]
     if isinstance(y, tuple):  # only the first output of our several-output operations carries a gradient
         gs = gs[:1] + [None] * (len(gs) - 1)

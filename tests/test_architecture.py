@@ -34,10 +34,10 @@ MAY_IMPORT = {
     "engine.conversion": "engine.functions engine.ops",
     "engine.linalg": "engine.ops engine.geometry",
     "engine.interchange": "engine.backends engine.functions engine.tensor numpy",
-    "engine.inert": "engine.functions engine.tape",
+    "engine.inert": "engine.tape",
     "engine.extras": "",
-    "engine.cuda": "engine.generator",
-    "engine.accelerator": "",
+    "engine.cuda": "engine.backends engine.generator",
+    "engine.accelerator": "engine.backends engine.cuda",
     "engine.xpu": "",
     "engine.jit": "",
     "engine.distributed": "",
@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "engine.autograd": "engine.autograd engine.tape engine.tensor engine.ops engine.generator",
     "engine.nn.summary": "engine.nn engine.functions engine.backends engine.tape engine.geometry",  # runs models on shapes
     "engine.nn": "engine.nn engine.functions engine.generator engine.ops engine.tape engine.tensor engine.geometry",
-    "engine.optim": "engine.optim engine.nn engine.ops engine.tape engine.tensor",
+    "engine.optim": "engine.optim engine.nn engine.ops engine.tape engine.tensor engine.backends",  # to make state
     "engine.utils": "engine engine.utils",
     "engine.utils.data": "engine engine.utils engine.generator engine.backends engine.tape engine_ext",
     "engine.vision": "engine engine.extras engine.vision engine.nn engine.ops engine.utils engine.generator numpy",
@@ -62,6 +62,7 @@ MAY_IMPORT = {
     "engine.tensor": "engine.tape engine.backends",  # backends to place arrays
     "engine.tape": "",
     "engine.backends": "engine.backends engine.extras engine.geometry engine_ext numpy",
+    "engine.backends.cupy": "engine.backends engine.extras engine.geometry numpy cupy",
     "engine.backends.reference": "engine.backends.reference engine.extras engine.geometry numpy",
     "engine.geometry": "engine.geometry",
     "engine.generator": "engine.backends engine.tensor",  # its state is a Tensor

@@ -139,8 +139,8 @@ GOLDEN = {
     "reduction": (lambda: nn.MSELoss(reduction="avg"), ValueError,
         "'avg' is not a valid value for reduction: use 'mean', 'sum' or 'none'"),
     "dropout": (lambda: nn.Dropout(1.5), ValueError, "dropout probability has to be between 0 and 1, but got 1.5"),
-    "backend": (lambda: engine.use_backend("gpu"), ValueError, "unknown backend 'gpu'; there are cpu, reference, shape"),
-    "device": (lambda: zeros(2, device="cuda:0"), RuntimeError, "device 'cuda:0' is not available in this build; use 'cpu'"),
+    "backend": (lambda: engine.use_backend("gpu"), ValueError, "unknown backend 'gpu'; there are cpu, reference, cuda, shape"),
+    "device": (lambda: zeros(2, device="cuda:3"), RuntimeError, "device 'cuda:3' is not available: one GPU is used, 'cuda:0'; CUDA_VISIBLE_DEVICES chooses which that is"),
     "dtype": (lambda: zeros(2, dtype="float16"), TypeError,
         "dtype float16 is not supported; use one of float32, float64, int64, int32, int16, int8, uint8, bool "
         "(half precision has no kernels here: it would be slower, not faster)"),

@@ -33,14 +33,11 @@ def test_what_needs_a_gpu_says_that_there_is_none():
         lambda: engine.ones(1).cuda(),
         lambda: engine.ones(1).cuda(0),
         lambda: nn.Linear(1, 1).cuda(),
-        lambda: engine.ones(1).to("cuda:1"),
+        engine.cuda.current_device,
+        lambda: engine.cuda.get_device_name(0),
+        lambda: engine.cuda.set_device(0),
     ):
-        with pytest.raises(RuntimeError, match="device 'cuda.*' is not available"):
-            call()
-    for call in (engine.cuda.current_device, lambda: engine.cuda.get_device_name(0), lambda: engine.cuda.set_device(0)):
-        with pytest.raises(
-            RuntimeError, match=r"there is no GPU backend; guard the call with engine.cuda.is_available\(\)"
-        ):
+        with pytest.raises(RuntimeError, match="device 'cuda' is not available: "):
             call()
     with pytest.raises(RuntimeError, match="there is no accelerator"):
         engine.accelerator.synchronize()

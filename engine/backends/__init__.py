@@ -16,6 +16,7 @@ from engine.backends import text as text
 _CLASSES = {  # name -> (module, class), in the order `available()` reports
     "cpu": ("engine.backends.cpu", "CPU"),
     "reference": ("engine.backends.reference", "Reference"),
+    "cuda": ("engine.backends.cupy", "CuPy"),
     "shape": ("engine.backends.shape", "Shape"),
 }
 DEFAULT_FLOAT = numpy.dtype("float32")
@@ -111,7 +112,11 @@ def for_device(name):
         return default() if default().device == "cpu" else get("cpu")
     if device(name).type == "meta":
         return get("shape")
-    raise RuntimeError(f"device {str(name)!r} is not available in this build; use 'cpu'")
+    if device(name).index:
+        raise RuntimeError(
+            f"device {str(name)!r} is not available: one GPU is used, 'cuda:0'; CUDA_VISIBLE_DEVICES chooses which that is"
+        )
+    return get("cuda")
 
 
 class use_backend:

@@ -54,7 +54,7 @@ def fit(model, loader, test_loader, criterion, optimizer, schedule, options, don
 def _train_epoch(model, batches, criterion, optimizer, schedule, device) -> tuple[float, float]:
     """(mean loss, share classified rightly) over the samples of an epoch."""
     model.train()
-    total, right, count = 0.0, 0, 0
+    tally, shown = _Tally(device), time.perf_counter()
     for images, labels in batches:
         images, labels = images.to(device), labels.to(device)
         logits = model(images)
@@ -63,12 +63,29 @@ def _train_epoch(model, batches, criterion, optimizer, schedule, device) -> tupl
         loss.backward()
         optimizer.step()
         schedule.step()
+        tally.add(loss, logits, labels)
+        if time.perf_counter() - shown > 0.2:  # reading a number waits for a GPU
+            loss, share = tally.read()
+            batches.set_postfix(loss=f"{loss:.3f}", accuracy=f"{share:.1%}", refresh=False)
+            shown = time.perf_counter()
+    return tally.read()
+
+
+class _Tally:
+    """Mean loss and share of right answers so far, added up where they are computed."""
+
+    def __init__(self, device):
+        self.loss, self.right, self.count = engine.zeros((), dtype="float64", device=device), 0, 0
+
+    @engine.no_grad()
+    def add(self, loss, logits, labels):
         size = labels.shape[0]
-        total += loss.item() * size
-        right += _right(logits, labels)
-        count += size
-        batches.set_postfix(loss=f"{total / count:.3f}", accuracy=f"{right / count:.1%}", refresh=False)
-    return total / count, right / count
+        self.loss += loss.double() * size
+        self.right = self.right + _right(logits, labels)
+        self.count += size
+
+    def read(self) -> tuple[float, float]:
+        return self.loss.item() / self.count, int(self.right) / self.count
 
 
 def accuracy(model, loader, device="cpu") -> float:
@@ -77,13 +94,14 @@ def accuracy(model, loader, device="cpu") -> float:
     right, count = 0, 0
     with engine.no_grad():
         for images, labels in loader:
-            right += _right(model(images.to(device)), labels.to(device))
+            right = right + _right(model(images.to(device)), labels.to(device))
             count += labels.shape[0]
-    return right / count
+    return int(right) / count
 
 
-def _right(logits, labels) -> int:
-    return int((logits.argmax(1) == labels).sum().item())
+def _right(logits, labels):
+    """How many answers are right, a Tensor."""
+    return (logits.argmax(1) == labels).sum()
 
 
 def _bar(loader, number: int, epochs: int):

@@ -292,7 +292,7 @@ class Module:
         return self.to("cpu")
 
     def cuda(self, device=None):
-        return self.to("cuda" if device is None else f"cuda:{device}" if isinstance(device, int) else device)
+        return self.to("cuda" if device is None else device)
 
     # ---- state
     def _state(self):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from functools import wraps
 
+from engine import backends
 from engine.nn.module import _clear_gradient
 from engine.ops import optim
 from engine.tape import Handle, enable_grad
@@ -199,10 +200,12 @@ class Optimizer:
         return [state[name] for state in states]
 
     def scalar(self, p, name, value):
-        """The state `name` of p, a number kept as PyTorch keeps it: a float32 Tensor without dimensions."""
+        """The state `name` of p, a number kept as PyTorch keeps it: a float32 Tensor without dimensions, on the CPU, where
+        it is needed."""
         state = self.state[p]
         if not isinstance(state.get(name), Tensor):
-            state[name] = wrap(p._k.full((), state.get(name, value), "float32"), p._k)
+            k = backends.get("cpu") if p._k.name == "cuda" else p._k
+            state[name] = wrap(k.full((), state.get(name, value), "float32"), k)
         return state[name]
 
     def by_step(self, params):

@@ -43,7 +43,7 @@ def save(obj, f, metadata: dict[str, str] | None = None) -> None:
         tensors = obj
     else:
         tensors, notes[_STRUCTURE] = flatten(obj)
-    arrays = {name: t._k.to_numpy(t._array) for name, t in tensors.items()}
+    arrays = {name: t._host() for name, t in tensors.items()}
     if hasattr(f, "write"):
         safetensors_file.write(f, arrays, notes)
     else:

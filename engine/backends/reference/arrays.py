@@ -6,6 +6,8 @@ import math
 import sys
 from functools import cached_property
 
+from numpy import errstate
+
 from engine.extras import needed
 
 
@@ -20,7 +22,7 @@ class Arrays:
     def cast(self, a, dtype):
         if a.dtype == dtype:
             return a
-        with self.xp.errstate(all="ignore"):  # too large for float32, nan as an integer: as in PyTorch
+        with errstate(all="ignore"):  # too large for float32, nan as an integer: as in PyTorch
             return a.astype(dtype, copy=False)
 
     def to_numpy(self, a):

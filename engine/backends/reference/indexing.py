@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numpy import errstate
+
 
 def _is_array(item):
     return isinstance(item, bool) or hasattr(item, "ndim")
@@ -52,7 +54,7 @@ class Indexing:
 
     def assign(self, a, index, value):
         """a[index] = value."""
-        with self.xp.errstate(invalid="ignore"):  # nan to an integer, as in PyTorch some number
+        with errstate(invalid="ignore"):  # nan to an integer, as in PyTorch some number
             if index is Ellipsis:
                 a[...] = value
                 return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from numpy import errstate
+
 
 class Initial:
     def truncated_normal(self, shape, mean, std, low, high, key, dtype):
@@ -19,7 +21,7 @@ class Initial:
             a, b = -b, -a
         log_a, log_b = (float(special.log_ndtr(z)) for z in (a, b))
         u = self.uniform(shape, 0.0, 1.0, key, xp.dtype("float64"))
-        with xp.errstate(divide="ignore"):  # the log of 0 is the lowest limit's
+        with errstate(divide="ignore"):  # the log of 0 is the lowest limit's
             z = special.ndtri_exp(log_b + xp.log(u + (1 - u) * math.exp(log_a - log_b)))
         number = xp.dtype(dtype).type
         return xp.clip((mean + side * std * z).astype(dtype), number(low), number(high))

@@ -6,6 +6,8 @@ Few long intervals are taken one after the other; of many short ones the first e
 
 from __future__ import annotations
 
+from numpy import errstate
+
 
 class Intervals:
     def _are_few_intervals(self, lengths):
@@ -21,7 +23,7 @@ class Intervals:
         """Along `axis`, the sum of a[starts[i]:ends[i]] for each i."""
         lengths, outer = ends - starts, (slice(None),) * axis
         sums = self.xp.zeros((*a.shape[:axis], lengths.size, *a.shape[axis + 1 :]), a.dtype)
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             if self._are_few_intervals(lengths):
                 for i in range(lengths.size):
                     sums[(*outer, i)] = a[(*outer, slice(int(starts[i]), int(ends[i])))].sum(axis)

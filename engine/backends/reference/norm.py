@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import wraps
 
+from numpy import errstate
+
 
 def _silent(f):
     """A kernel without NumPy's warnings: infinite inputs give nan, as in PyTorch."""
 
     @wraps(f)
     def kernel(self, *args):
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             return f(self, *args)
 
     return kernel

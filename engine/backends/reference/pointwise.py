@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import wraps
 
+from numpy import errstate
+
 
 def quiet(f):
     """A kernel without NumPy's warnings, whose result is an array also where NumPy makes a number of it."""
 
     @wraps(f)
     def kernel(self, *args, **kwargs):
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             return self.xp.asarray(f(self, *args, **kwargs))
 
     return kernel
@@ -20,7 +22,7 @@ def numpys(name):
     """The kernel that is NumPy's function of that name, of two arrays."""
 
     def kernel(self, a, b, out=None):
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             return self.xp.asarray(getattr(self.xp, name)(a, b, out=out))
 
     kernel.__name__ = name

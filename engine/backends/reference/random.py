@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from numpy import errstate
+
 _WORD = 0xFFFFFFFF
 
 
@@ -91,7 +93,7 @@ class Draws:
         xp, float64 = self.xp, self.xp.dtype("float64")
         rows, categories = p.shape
         if not replacement:  # each category arrives at a time of rate p; the first ones are taken
-            with xp.errstate(divide="ignore"):
+            with errstate(divide="ignore"):
                 times = self.exponential(p.shape, 1.0, key, float64) / p
             return xp.argsort(xp.where(p > 0, times, xp.inf), 1, kind="stable")[:, :count]
         sums = xp.cumsum(p, 1, dtype=float64)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from numpy import errstate
+
 from engine.backends.reference.pointwise import quiet
 
 
@@ -27,7 +29,7 @@ class Reductions:
         items = 1
         for axis in axes:
             items *= a.shape[axis]
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             total = a.sum(axes, keepdims=keepdims)
             return self.xp.asarray(total / total.dtype.type(items))
 
@@ -58,7 +60,7 @@ class Reductions:
         return self.xp.asarray(a.any(axes, keepdims=keepdims))
 
     def logsumexp(self, a, axes, keepdims):
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             top = a.max(axes, keepdims=True, initial=-math.inf)
             top = self.xp.where(self.xp.isfinite(top), top, a.dtype.type(0))
             y = self.xp.log(self.xp.exp(a - top).sum(axes, keepdims=True)) + top
@@ -67,7 +69,7 @@ class Reductions:
     def norm(self, a, p, axes, keepdims):
         """(sum of |a| ** p) ** (1 / p) and its limits: the number of nonzeros, the largest, the smallest."""
         size = self.xp.abs(a)
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             if p == math.inf:
                 y = size.max(axes, keepdims=keepdims)
             elif p == -math.inf:
@@ -85,7 +87,7 @@ class Reductions:
     def norm_dx(self, g, a, y, p):
         """g and y have the axes of a, those that were reduced of size 1. 0 where the norm has a kink."""
         size, zero = self.xp.abs(a), a.dtype.type(0)
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             if math.isinf(p):
                 hit = self.xp.equal(size, y)
                 axes = tuple(i for i, n in enumerate(y.shape) if n != a.shape[i])
@@ -97,14 +99,14 @@ class Reductions:
 
     def prod(self, a, axis, keepdims):
         dtype = a.dtype if a.dtype.kind == "f" else "int64"
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             return self.xp.asarray(a.prod(axis, dtype=dtype, keepdims=keepdims))
 
     def product_of_others(self, a, axis):
         """For each element the product of all others along `axis`: those before it times those after it."""
         a = self.xp.moveaxis(a, axis, -1)
         before, after = self.xp.ones(a.shape, a.dtype), self.xp.ones(a.shape, a.dtype)
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             self.xp.cumprod(a[..., :-1], -1, out=before[..., 1:])
             self.xp.cumprod(a[..., :0:-1], -1, out=after[..., -2::-1])
             return self.xp.moveaxis(before * after, -1, axis)
@@ -122,7 +124,7 @@ class Reductions:
 
     def _accumulated(self, f, a, axis):
         """Through float64, as PyTorch does: rounding would grow with the length."""
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             if a.dtype.kind == "f":
                 return f.accumulate(a, axis, dtype="float64").astype(a.dtype, copy=False)
             return f.accumulate(a, axis, dtype="int64")
@@ -133,7 +135,7 @@ class Reductions:
         zero = a == 0
         first = zero & (self.xp.cumsum(zero, axis) == 1)
         one = a.dtype.type(1)
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             dx = self.cumsum_dx(g * y, axis) / self.xp.where(zero, one, a)
             if not first.any():
                 return dx

@@ -6,6 +6,8 @@ gradient is a sum over an interval, in a fixed order.
 
 from __future__ import annotations
 
+from numpy import errstate
+
 
 class Resize:
     def _take_dx(self, g, indices, n, axis):
@@ -55,14 +57,14 @@ class Resize:
         """x[N, C, ...] with each output between its neighbours along each axis."""
         for axis, (out, step) in reversed(list(enumerate(zip(sizes, steps, strict=True), 2))):
             (lower, near), (upper, far) = self._linear_inputs(x.shape[axis], out, step, align_corners, x, axis)
-            with self.xp.errstate(all="ignore"):
+            with errstate(all="ignore"):
                 x = x.take(lower, axis) * near + x.take(upper, axis) * far
         return x
 
     def resize_linear_dx(self, g, in_sizes, steps, align_corners):
         for axis, (n, step) in enumerate(zip(in_sizes, steps, strict=True), 2):
             inputs = self._linear_inputs(n, g.shape[axis], step, align_corners, g, axis)
-            with self.xp.errstate(all="ignore"):
+            with errstate(all="ignore"):
                 lower, upper = (self._take_dx(g * share, indices, n, axis) for indices, share in inputs)
                 g = lower + upper
         return g

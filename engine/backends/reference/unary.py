@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from numpy import errstate
+
 from engine.backends.reference.pointwise import quiet, unavailable
 from engine.extras import needed
 
@@ -12,7 +14,7 @@ def numpys(name):
     """The kernel that is NumPy's function of that name, of one array."""
 
     def kernel(self, a, out=None):
-        with self.xp.errstate(all="ignore"):
+        with errstate(all="ignore"):
             return self.xp.asarray(getattr(self.xp, name)(a, out=out))
 
     kernel.__name__ = name

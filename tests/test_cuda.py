@@ -1,0 +1,236 @@
+"""The backend 'cuda': on a GPU where there is one, and everywhere over NumPy and the C++ compiler standing in for it."""
+
+import sys
+
+import numpy as np
+import pytest
+from checks import arrays_of, assert_close, run
+from op_table import ROWS
+from stand_in import StandIn, arrays, cuda
+
+import engine
+import engine.nn.functional as F
+from engine import backends, nn, optim
+from engine.backends.cupy import CuPy, NoGPU, convolution
+from engine.vision import models
+
+REFERENCE = backends.get("reference")
+CASES = [pytest.param(row, sample, id=f"{row.name}-{sample!r}") for row in ROWS for sample in row.samples]
+
+
+KINDS = ["stand-in", *(["GPU"] if "cuda" in backends.available() else [])]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def k(request):
+    """The backend."""
+    if request.param == "GPU":
+        return backends.get("cuda")
+    if cuda.COMPILER is None:
+        pytest.skip("the stand-in needs a C++ compiler")
+    return StandIn()
+
+
+def test_on_a_gpu():
+    """One line that tells whether the tests here ran on a GPU, too."""
+    try:
+        backends.get("cuda")
+    except NoGPU as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def gpu(k, monkeypatch):
+    """'cuda' is that backend."""
+    real = backends.get
+    monkeypatch.setattr(backends, "get", lambda name: k if name == "cuda" else real(name))
+    return k
+
+
+def moved(k, value):
+    """Arrays on the backend, those in tuples, lists and dictionaries too."""
+    if isinstance(value, dict):
+        return {name: moved(k, v) for name, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return type(value)(moved(k, v) for v in value)
+    return k.from_numpy(np.asarray(value)) if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def hosted(k, values):
+    for a in values or []:
+        assert a is None or type(a) is k.xp.ndarray
+    return None if values is None else [None if a is None else k.to_numpy(a) for a in values]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("row", "sample"), CASES)
+def test_every_operation(row, sample, dtype, k):
+    outputs, gradients = run(k, row.name, moved(k, arrays_of(row, sample, dtype)), moved(k, sample.params))
+    truth, true_gradients = run(REFERENCE, row.name, arrays_of(row, sample, "float64"), sample.params)
+    for i, (y, t) in enumerate(zip(hosted(k, outputs), truth, strict=True)):
+        assert_close(y, t, row.tolerance, f"{row.name} {sample}: output {i}")
+    assert (gradients is None) == (true_gradients is None)
+    for i, (d, t) in enumerate(zip(hosted(k, gradients) or [], true_gradients or [], strict=True)):
+        assert (d is None) == (t is None)
+        if d is not None:
+            assert_close(d, t, 4 * row.tolerance, f"{row.name} {sample}: gradient {i}")
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.convolution], ids=lambda row: row.name)
+def test_convolutions_in_parts(row, k, monkeypatch):
+    monkeypatch.setattr(convolution, "SCRATCH", 1)  # an image at a time
+    for sample in row.samples:
+        outputs, gradients = run(k, row.name, moved(k, arrays_of(row, sample, "float32")), sample.params)
+        truth, true_gradients = run(REFERENCE, row.name, arrays_of(row, sample, "float64"), sample.params)
+        for y, t in zip(hosted(k, outputs + gradients), truth + true_gradients, strict=True):
+            assert t is None or not t.size or np.abs(y - t).max() <= 1e-4 * max(np.abs(t).max(), 1)
+
+
+# ---- training
+
+
+def small():
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Dropout(0.2), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(72, 10),
+    )  # fmt: skip
+
+
+OPTIMISERS = {
+    "sgd": lambda p: optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=1e-3),
+    "adam": lambda p: optim.Adam(p, lr=0.01),
+    "adamw": lambda p: optim.AdamW(p, lr=0.01),
+    "rmsprop": lambda p: optim.RMSprop(p, lr=0.01),
+}
+
+
+def trained(device, make, shape, optimiser, steps):
+    """The losses of some steps, model and optimiser."""
+    engine.manual_seed(0)
+    model = make().to(device)
+    opt, losses = OPTIMISERS[optimiser](model.parameters()), []
+    for step in range(steps):
+        engine.manual_seed(step)
+        x, y = engine.randn(4, *shape).to(device), engine.randint(0, 10, (4,)).to(device)
+        before = arrays.waits
+        opt.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        opt.step()
+        assert arrays.waits == before, "a step waited for the GPU"
+        losses.append(loss.detach())
+    return [float(loss) for loss in losses], model, opt
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_training_as_on_the_cpu(optimiser, gpu):
+    losses, model, _ = trained("cuda", small, (1, 14, 14), optimiser, 20)
+    expected, on_cpu, _ = trained("cpu", small, (1, 14, 14), optimiser, 20)
+    np.testing.assert_allclose(losses, expected, rtol=2e-3, atol=2e-3)
+    assert all(p.device.type == "cuda" for p in model.parameters())
+    if optimiser == "sgd":  # Adam's first steps have the size of lr whatever the gradient, so roundings grow
+        for p, q in zip(model.parameters(), on_cpu.parameters(), strict=True):
+            np.testing.assert_allclose(p.detach().cpu().numpy(), q.detach().numpy(), atol=2e-3)
+
+
+def test_a_residual_network_as_on_the_cpu(gpu):
+    losses, model, _ = trained("cuda", models.resnet20, (3, 8, 8), "sgd", 2)
+    expected, on_cpu, _ = trained("cpu", models.resnet20, (3, 8, 8), "sgd", 2)
+    np.testing.assert_allclose(losses, expected, rtol=1e-3)
+    x = engine.randn(2, 3, 8, 8)
+    model.load_state_dict(on_cpu.state_dict())
+    model.eval(), on_cpu.eval()
+    with engine.no_grad():
+        np.testing.assert_allclose(model(x.cuda()).cpu().numpy(), on_cpu(x).numpy(), rtol=1e-3, atol=1e-3)
+
+
+# ---- between devices
+
+
+def test_to_and_fro(gpu):
+    x = engine.tensor([1.0, 2.0], requires_grad=True)
+    y = x.to("cuda")
+    assert y.device.type == "cuda" and y.is_cuda and y.cuda() is y and not x.is_cuda
+    assert repr(y.detach()) == "tensor([1., 2.], device='cuda:0')"
+    (y * y).cpu().sum().backward()
+    assert x.grad.tolist() == [2, 4] and x.grad.device.type == "cpu"
+    assert engine.ones(2, device="cuda").device == y.device == engine.zeros_like(y).device
+    assert y.detach().to("cpu", engine.float64).dtype == engine.float64
+    assert engine.cuda.is_available() and engine.cuda.device_count() == 1 and engine.accelerator.is_available()
+
+
+def test_devices_do_not_mix(gpu):
+    x = engine.ones(2)
+    with pytest.raises(RuntimeError, match="same device, got cuda:0 and cpu"):
+        x.cuda() + x
+    with pytest.raises(RuntimeError, match="same device, got c"):
+        nn.Linear(2, 2)(x.cuda())
+    with pytest.raises(TypeError, match=r"Use tensor.cpu\(\)"):
+        x.cuda().numpy()
+    with pytest.raises(RuntimeError, match="one GPU is used"):
+        x.to("cuda:3")
+    y = engine.zeros(2, device="cuda")
+    assert y.copy_(x).tolist() == [1, 1] and y.device.type == "cuda"
+
+
+def test_wrong_labels_are_told_of_when_a_value_is_read(gpu):
+    scores = engine.randn(3, 4, device="cuda")
+    loss = F.cross_entropy(scores, engine.tensor([0, 7, 1]).cuda())
+    with pytest.raises(IndexError, match=r"cross_entropy: label 7 at position 1 is out of range for 4 classes"):
+        loss.item()
+    assert F.cross_entropy(scores, engine.tensor([0, 3, 1]).cuda()).item() > 0
+    F.nll_loss(scores, engine.tensor([-2, 0, 0]).cuda())
+    with pytest.raises(IndexError, match="nll_loss: label -2 at position 0"):
+        scores.tolist()
+
+
+def test_checkpoints_on_either(gpu, tmp_path):
+    _, model, opt = trained("cuda", small, (1, 14, 14), "adam", 2)
+    engine.save({"model": model.state_dict(), "optimiser": opt.state_dict()}, tmp_path / "run.safetensors")
+    saved = engine.load(tmp_path / "run.safetensors")
+    assert all(t.device.type == "cpu" for t in saved["model"].values())
+    for device in ("cpu", "cuda"):
+        again = small().to(device)
+        again.load_state_dict(saved["model"])
+        resumed = OPTIMISERS["adam"](again.parameters())
+        resumed.load_state_dict(saved["optimiser"])
+        x, y = engine.ones(2, 1, 14, 14).to(device), engine.tensor([1, 2]).to(device)
+        F.cross_entropy(again(x), y).backward()
+        resumed.step()
+        assert all(p.device.type == device for p in again.parameters())
+
+
+# ---- what is missing
+
+
+def test_what_to_type_without_cupy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(RuntimeError, match=r"CuPy does not import.*pip install 'engine\[cuda13\]'"):
+        CuPy()
+
+
+class _Broken:
+    """CuPy without a driver, or without a GPU."""
+
+    def __init__(self, count):
+        class Error(Exception):
+            pass
+
+        def get():
+            if count is None:
+                raise Error("cudaErrorInsufficientDriver")
+            return count
+
+        runtime = type("runtime", (), {"CUDARuntimeError": Error, "getDeviceCount": staticmethod(get)})
+        self.cuda = type("cuda", (), {"runtime": runtime})
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [(None, "no working driver.*nvidia-smi"), (0, "no GPU. Check nvidia-smi and CUDA_VISIBLE_DEVICES")],
+)
+def test_what_to_check_without_a_driver_or_a_gpu(count, message, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", _Broken(count))
+    with pytest.raises(RuntimeError, match=message) as caught:
+        CuPy()
+    assert isinstance(caught.value, ImportError)
