@@ -71,7 +71,7 @@ cdef Layout lay_out(const Norm *x, bint whole, bint twice) noexcept nogil:
 
 
 cdef inline NormPart part_of(const Layout *q, int64_t u) noexcept nogil:
-    """The u-th of all: first images first, as other kernels go, so that a thread meets images that it has in its cache."""
+    """The u-th of all: first images first, as other kernels go, so that a thread meets what it has in its cache."""
     cdef NormPart part
     cdef int64_t p = u // q.groups
     part.channel = u % q.groups * q.group
