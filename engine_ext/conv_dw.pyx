@@ -31,6 +31,7 @@ cdef enum:
     PIXELS = 512            # pixels summed in one go,
     STRIP_PIXELS = 256      # and of a strip
     ADD = 1                 # as in product.c
+    FAR = 4
     PARTS = 16              # partial sums over the batch, and tasks worth having
     PARTS_FLOATS = 1 << 22  # size of the partial sums, all together
     OUTPUTS = 8             # DOTS: outputs of a task when there are few images
@@ -256,7 +257,7 @@ cdef void strips_lines(
         cols = min((j + 1) * vectors // strips * lanes, t.taps) - c
         K.transpose_strip(strip, x + c * t.plane + line, t.plane, cols, n)
         K.gemm_strip(t.rows, cols, n, g + line, t.oh, 1, strip, ceil_div(cols, lanes) * lanes, sums + c, t.taps, NULL,
-                     NULL, ADD if accumulate else 0)
+                     NULL, FAR | (ADD if accumulate else 0))
 
 
 cdef void window_lines(

@@ -32,7 +32,7 @@ cdef enum:
     FEW = 4                 # rows that gemm_dot takes
     DOT_COLUMNS = 16        # columns of a task of dot products
     STREAMS = 8             # rows of b read side by side where each is read once
-    STREAM_STRIPS = 16      # strips of a task then
+    STREAM_STRIPS = 72      # strips of a task then
     BLOCK = 64              # outputs of a product with fewer than PARTS blocks of BLOCK x BLOCK are split along k
     PARTS = 16
     PART_ROWS = 8           # rows of a task that adds up parts
@@ -138,7 +138,7 @@ cdef int64_t plan(Product *q, int team) noexcept nogil:
     share = ceil_div(q.k, q.parts)
     if once:
         q.depth = STREAMS
-        q.wide = max(min(STREAM_STRIPS, q.strips // (2 * team)), 1)
+        q.wide = max(min(STREAM_STRIPS, q.strips // team), 1)
     else:
         q.depth = max(ceil_div(ceil_div(share, max(ceil_div(share, DEPTH), 1)), 16) * 16, 16)
         q.copy = q.b_col != 1 or q.m > UNPACKED

@@ -5,7 +5,7 @@
  * what the higher one of gemm.c does.
  */
 
-enum { ADD = 1, RELU = 2 };     /* what a finished sum goes through, a set of these: added to c; cut at 0 */
+enum { ADD = 1, RELU = 2, FAR = 4 };    /* a set of these: the sum is added to c; then cut at 0; a is not in a cache */
 
 
 /* A strip of b for gemm_strip, [k][width] with width the columns rounded up to whole vectors: from rows of b, */
@@ -25,7 +25,10 @@ INLINE void transpose_block(const int whole, float *d, int64_t width, const floa
     vec m[LANES];
 #pragma GCC unroll 16
     for (int i = 0; i < LANES; i++, s += ldb) {
-        if (whole) __asm__("" : "+r"(s));       /* or gcc computes sixteen addresses first, and spills them */
+        if (whole) {
+            __asm__("" : "+r"(s));      /* or gcc computes sixteen addresses first, and spills them */
+            __builtin_prefetch(s + 2 * LANES);      /* columns are often pages apart, as in pack.c */
+        }
         m[i] = whole ? load(s) : i < count ? load_first(s, steps) : (vec){0};
     }
     transpose(m);
@@ -50,7 +53,7 @@ static void transpose_strip(float *strip, const float *b, int64_t ldb, int64_t c
 
 /* c[rows, cols] of a strip: `vectors` vectors wide, `last` columns in the last of them. */
 INLINE void strip_tile(
-    const int rows, const int vectors, int64_t last, int64_t k,
+    const int far, const int rows, const int vectors, int64_t last, int64_t k,
     const float *a, int64_t a_row, int64_t a_col,
     const float *b, int64_t ldb,
     float *c, int64_t ldc, const float *row_bias, const float *col_bias, int how)
@@ -66,15 +69,28 @@ INLINE void strip_tile(
             acc[r][v] = (vec){0};
         }
     __asm__("" : "+r"(c));      /* or gcc keeps these addresses in memory until the end */
-    for (int64_t p = 0; p < k; p++, a += a_col, b += ldb) {
-        vec across[STRIP_VECTORS];
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) across[v] = load(b + v * LANES);
+    const float *below = a + rows * a_row;      /* the next tile's rows, asked for in time: each is but a few lines */
+    for (int64_t p = 0; p < k;) {
+        const int64_t stop = far && k - p > LANES ? p + LANES : k;
+        if (far) {
+            const float *line = below;
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
-            vec down = splat(a[r * a_row]);
+            for (int r = 0; r < rows; r++, line += a_row) {
+                __asm__("" : "+r"(line));
+                __builtin_prefetch(line);
+            }
+            below += LANES * a_col;
+        }
+        for (; p < stop; p++, a += a_col, b += ldb) {
+            vec across[STRIP_VECTORS];
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) acc[r][v] += down * across[v];
+            for (int v = 0; v < vectors; v++) across[v] = load(b + v * LANES);
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                vec down = splat(a[r * a_row]);
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++) acc[r][v] += down * across[v];
+            }
         }
     }
     if (row_bias)
@@ -108,18 +124,23 @@ INLINE void strip_tile(
     int64_t ldb, float *c, int64_t ldc, const float *row_bias, const float *col_bias, int how
 #define STRIP_FORM(rows, vectors) \
     static void strip_##rows##_##vectors(STRIP_ARGUMENTS) \
-    { strip_tile(rows, vectors, last, k, a, a_row, a_col, b, ldb, c, ldc, row_bias, col_bias, how); }
+    { strip_tile(0, rows, vectors, last, k, a, a_row, a_col, b, ldb, c, ldc, row_bias, col_bias, how); } \
+    static void far_strip_##rows##_##vectors(STRIP_ARGUMENTS) \
+    { strip_tile(1, rows, vectors, last, k, a, a_row, a_col, b, ldb, c, ldc, row_bias, col_bias, how); }
 #if STRIP_VECTORS == 4
 #define STRIPS(rows) STRIP_FORM(rows, 1) STRIP_FORM(rows, 2) STRIP_FORM(rows, 3) STRIP_FORM(rows, 4)
 #define STRIP_NAMES(rows) {strip_##rows##_1, strip_##rows##_2, strip_##rows##_3, strip_##rows##_4},
+#define FAR_STRIP_NAMES(rows) {far_strip_##rows##_1, far_strip_##rows##_2, far_strip_##rows##_3, far_strip_##rows##_4},
 #else
 #define STRIPS(rows) STRIP_FORM(rows, 1) STRIP_FORM(rows, 2)
 #define STRIP_NAMES(rows) {strip_##rows##_1, strip_##rows##_2},
+#define FAR_STRIP_NAMES(rows) {far_strip_##rows##_1, far_strip_##rows##_2},
 #endif
 #define EACH_STRIP(F) F(1) F(2) F(3) F(4) F(5) F(6)
 
 EACH_STRIP(STRIPS)
-static void (*const strips[STRIP_ROWS][STRIP_VECTORS])(STRIP_ARGUMENTS) = {EACH_STRIP(STRIP_NAMES)};
+static void (*const strips[2][STRIP_ROWS][STRIP_VECTORS])(STRIP_ARGUMENTS) = {
+    {EACH_STRIP(STRIP_NAMES)}, {EACH_STRIP(FAR_STRIP_NAMES)}};
 
 /* A strip of 1..STRIP_COLS columns: all rows, in tiles of nearly equal height. */
 static void gemm_strip(
@@ -134,7 +155,7 @@ static void gemm_strip(
     int64_t tiles = (rows + STRIP_ROWS - 1) / STRIP_ROWS, low = rows / tiles, high = rows % tiles;
     for (int64_t i = 0; i < tiles; i++) {
         int64_t n = low + (i < high);
-        strips[n - 1][vectors - 1](last, k, a, a_row, a_col, b, ldb, c, ldc, row_bias, col_bias, how);
+        strips[(how & FAR) != 0][n - 1][vectors - 1](last, k, a, a_row, a_col, b, ldb, c, ldc, row_bias, col_bias, how);
         a += n * a_row;
         c += n * ldc;
         if (row_bias) row_bias += n;
