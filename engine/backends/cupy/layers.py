@@ -120,16 +120,16 @@ class Layers:
         )
         return (dx, dw, db, passed) if through else (dx, dw, db)
 
-    def batch_norm_dx(self, g, x, mean, invstd, w):
+    def batch_norm_dx(self, g, x, mean, invstd, w, spare=False):
         return self._norm_gradients(_ALL, g, None, x, mean, invstd, w, None)
 
     def batch_norm_eval_dx(self, g, x, mean, invstd, w):
         return self._norm_gradients(_ALL, g, None, x, mean, invstd, w, None, constant=True)
 
-    def batch_norm_relu_dx(self, g, x, mean, invstd, w, b):
+    def batch_norm_relu_dx(self, g, x, mean, invstd, w, b, spare=False):
         return self._norm_gradients(_WHERE_MAPPED, g, None, x, mean, invstd, w, b)
 
-    def batch_norm_add_relu_dx(self, g, y, x, mean, invstd, w):
+    def batch_norm_add_relu_dx(self, g, y, x, mean, invstd, w, spare=False):
         return self._norm_gradients(_WHERE_OUTPUT, g, self._dense(y), x, mean, invstd, w, None, through=True)
 
     # ---- pooling
