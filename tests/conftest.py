@@ -1,6 +1,7 @@
 """Fixtures that all tests share: where the data files lie, each instruction set in turn."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,12 @@ import pytest
 from engine_ext import _isa, parallel
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure():
+    """Interrupts arrive, in tests and in what they start, also where a shell started pytest in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
