@@ -12,8 +12,10 @@ cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
 # Fills `q` from a Conv2dGeometry; ValueError unless its sizes agree with one another and fit 62 bits.
 cdef int read_conv2d(object geom, Conv2d *q) except -1
 
-# The same for Winograd's algorithms: ValueError, too, unless windows are 3x3 with stride, dilation and groups of 1.
-cdef int read_plain_3x3(object geom, Conv2d *q) except -1
+# The same for Winograd's algorithms: ValueError, too, unless windows are size x size with stride and dilation of 1.
+cdef int read_plain(object geom, Conv2d *q, int64_t size) except -1
+
+# or 3x3 with stride 2.
 cdef int read_strided_3x3(object geom, Conv2d *q) except -1
 
 # ValueError unless `array` has these four sizes.

@@ -44,10 +44,10 @@ cdef int read_conv2d(object geom, Conv2d *q) except -1:
     return 0
 
 
-cdef int read_plain_3x3(object geom, Conv2d *q) except -1:
+cdef int read_plain(object geom, Conv2d *q, int64_t size) except -1:
     read_conv2d(geom, q)
-    if q.kh != 3 or q.kw != 3 or max(max(q.sh, q.sw), max(q.dh, q.dw), max(q.uh, q.uw)) != 1:
-        raise ValueError(f"expected 3x3 windows with stride and dilation of 1, got {geom.ints}")
+    if q.kh != size or q.kw != size or max(max(q.sh, q.sw), max(q.dh, q.dw), max(q.uh, q.uw)) != 1:
+        raise ValueError(f"expected {size}x{size} windows with stride and dilation of 1, got {geom.ints}")
     return 0
 
 

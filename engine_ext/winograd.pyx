@@ -17,7 +17,7 @@ from numpy cimport PyArray_DATA, PyArray_DIM, PyArray_NDIM
 
 from engine_ext._isa cimport Conv2d, K
 from engine_ext.arrays cimport f32, is_f32
-from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d, read_plain_3x3, read_strided_3x3
+from engine_ext.geometry cimport ceil_div, expect_shape, read_conv2d, read_plain, read_strided_3x3
 from engine_ext.memory cimport Block, borrow, empty_array, empty_f32, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 from engine_ext.winograd_units cimport (
@@ -52,11 +52,11 @@ cdef int convolve(Winograd *f, Weights prepared) except -1:
     f.x_image, f.y_image = q.c * q.h * q.w, q.o * plane
     q.c //= q.groups
     q.o //= q.groups
-    f.out_step = 9 if f.rotated else 9 * q.c
-    f.in_step = 9 * q.o if f.rotated else 9
     shape_tiles(f)
+    f.out_step = f.window if f.rotated else f.window * q.c
+    f.in_step = f.window * q.o if f.rotated else f.window
     cdef int64_t tiles = q.n * ceil_div(q.oh, f.side) * ceil_div(q.ow, f.side)
-    cdef double work = <double>tiles * f.positions * (<double>q.c * q.o / 16 + q.c + q.o) + 9.0 * q.c * q.o
+    cdef double work = <double>tiles * f.positions * (<double>q.c * q.o / 16 + q.c + q.o) + <double>f.window * q.c * q.o
     cdef int team = threads_for(work * q.groups)
     plan(f, team)
     f.u = <float *>prepared.block.data if prepared is not None and prepared.lanes == K.lanes else NULL
@@ -119,7 +119,7 @@ cdef object forward(int m, x, w, b, geom, bint relu, residual, bint pool, Weight
     if m == STRIDED:
         read_strided_3x3(geom, &f.q)
     else:
-        read_plain_3x3(geom, &f.q)
+        read_plain(geom, &f.q, 4 if m == 3 else 3)
     expect_shape("x", x, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.o, f.q.c // f.q.groups, f.q.kh, f.q.kw)
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
@@ -156,7 +156,7 @@ cdef object backward(int m, g, w, geom):
             raise ValueError(f"padding above and on the left must both be even or odd, got {geom.ints}")
         read_conv2d(geom.transposed, &f.q)
     else:
-        read_plain_3x3(geom.transposed, &f.q)
+        read_plain(geom.transposed, &f.q, 3)
     expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.c, f.q.o // f.q.groups, f.q.kh, f.q.kw)
     dx = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
@@ -198,6 +198,11 @@ def conv2d4_dx(g, w, geom):
 def conv2d2_dx(g, w, geom):
     """conv2d4_dx by F(2x2, 3x3)."""
     return backward(2, g, w, geom)
+
+
+def conv2d3(x, w, b, geom, bint relu=False, residual=None):
+    """conv2d4 of windows of 4x4, by F(3x3, 4x4)."""
+    return forward(3, x, w, b, geom, relu, residual, False, None)
 
 
 def conv2d_stride2(x, w, b, geom, bint relu=False, Weights prepared=None):

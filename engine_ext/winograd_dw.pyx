@@ -1,5 +1,5 @@
-"""The weight gradient of 3x3 convolutions by Winograd's F(3x3,4x4), or with stride 2: see kernels/winograd_dw.c and
-winograd_stride.c.
+"""The weight gradient of 3x3 convolutions by Winograd's F(3x3,4x4), or with stride 2, and of 4x4 ones by F(4x4,3x3):
+see kernels/winograd_dw.c, winograd_stride.c and winograd3.c.
 
 Tiles are transformed, pixels and gradients, chunk by chunk, and the products of a chunk added to the sums. Two ways:
 
@@ -17,7 +17,7 @@ cimport numpy as cnp
 
 from engine_ext._isa cimport Conv2d, K, Tiles
 from engine_ext.arrays cimport f32, is_f32
-from engine_ext.geometry cimport ceil_div, expect_shape, read_plain_3x3, read_strided_3x3
+from engine_ext.geometry cimport ceil_div, expect_shape, read_plain, read_strided_3x3
 from engine_ext.memory cimport Block, borrow, empty_images, piece
 from engine_ext.parallel cimport enter, leave, threads_for
 
@@ -41,6 +41,7 @@ cdef struct Gradient:
     Conv2d q                    # c and o of one group
     int64_t x_image, g_image    # floats from image to image
     bint strided
+    int64_t side                # gradients of a tile along an axis: 3 where windows are 4x4, else 4
     int64_t positions           # of a tile: with stride 2, several add to one sum
     const float *x
     const float *g
@@ -65,7 +66,8 @@ cdef void plan(Gradient *t) noexcept nogil:
     cdef const Conv2d *q = &t.q
     cdef int64_t lanes = K.lanes, row_bytes, chunk_bytes, most
     t.positions = 81 if t.strided else POINTS
-    t.down, t.across = ceil_div(q.oh, 4), ceil_div(q.ow, 4)
+    t.side = 3 if q.kh == 4 else 4
+    t.down, t.across = ceil_div(q.oh, t.side), ceil_div(q.ow, t.side)
     t.total = q.n * t.down
     t.lines = max(min(STAGE_TILES // t.across, t.down), 1)
     t.inputs, t.outputs = ceil_div(q.c, lanes), ceil_div(q.o, lanes)
@@ -172,12 +174,18 @@ cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows,
         if block < t.inputs and t.strided:
             K.winograd_stride_input(False, q, t.x + image * t.x_image + c * q.h * q.w, min(lanes, q.c - c), &tiles,
                                     stage, t.v + c * t.tiles + row * t.across * lanes, t.v_step)
+        elif block < t.inputs and t.side == 3:
+            K.winograd3_input(q, t.x + image * t.x_image + c * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
+                              t.v + c * t.tiles + row * t.across * lanes, t.v_step)
         elif block < t.inputs:
             K.winograd4_input(q, t.x + image * t.x_image + c * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
                               t.v + c * t.tiles + row * t.across * lanes, t.v_step)
         elif t.strided:
             K.winograd_stride_gradient(q, t.g + image * t.g_image + o * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
                                        t.d + o * t.tiles + row * t.across * lanes, t.d_step)
+        elif t.side == 3:
+            K.winograd3_gradient(q, t.g + image * t.g_image + o * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
+                                 t.d + o * t.tiles + row * t.across * lanes, t.d_step)
         else:
             K.winograd_gradient(q, t.g + image * t.g_image + o * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
                                 t.d + o * t.tiles + row * t.across * lanes, t.d_step)
@@ -215,14 +223,18 @@ cdef void weights(const Gradient *t, int64_t task, const float *u, int64_t step)
     """The weights of a block of outputs and one of inputs."""
     cdef const Conv2d *q = &t.q
     cdef int64_t lanes = K.lanes, c = task % t.inputs * lanes, o = task // t.inputs * lanes
-    cdef float *dw = t.dw + (o * q.c + c) * 9
+    cdef int64_t window = q.kh * q.kw
+    cdef float *dw = t.dw + (o * q.c + c) * window
     if t.strided:
-        K.winograd_stride_dw(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), dw, q.c * 9)
+        K.winograd_stride_dw(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), dw,
+                             q.c * window)
+    elif t.side == 3:
+        K.winograd3_dw(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), dw, q.c * window)
     else:
-        K.winograd_weights(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), dw, q.c * 9)
+        K.winograd_weights(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), dw, q.c * window)
 
 
-cdef object gradient(g, x, geom, bint strided):
+cdef object gradient(g, x, geom, int64_t window, bint strided):
     cdef Gradient t
     cdef Conv2d *q = &t.q
     if not is_f32(g) or not is_f32(x):
@@ -230,19 +242,19 @@ cdef object gradient(g, x, geom, bint strided):
     if strided:
         read_strided_3x3(geom, q)
     else:
-        read_plain_3x3(geom, q)
+        read_plain(geom, q, window)
     expect_shape("g", g, q.n, q.o, q.oh, q.ow)
     expect_shape("x", x, q.n, q.c, q.h, q.w)
     t.x_image, t.g_image = q.c * q.h * q.w, q.o * q.oh * q.ow
     q.c //= q.groups
     q.o //= q.groups
-    dw = empty_images(q.o * q.groups, q.c, 3, 3)
+    dw = empty_images(q.o * q.groups, q.c, window, window)
     if q.n == 0:
         dw.fill(0)
         return dw
     t.x, t.g, t.dw, t.strided = f32(x), f32(g), f32(dw), strided
     plan(&t)
-    cdef int team = threads_for(<double>q.n * q.oh * q.ow * q.o * q.c * 9 / 64)
+    cdef int team = threads_for(<double>q.n * q.oh * q.ow * q.o * q.c * window * window / 64)
     for _ in range(q.groups):
         if t.parts == 1:
             shared_sums(&t, team)
@@ -250,7 +262,7 @@ cdef object gradient(g, x, geom, bint strided):
             own_sums(&t, team)
         t.x += q.c * q.h * q.w
         t.g += q.o * q.oh * q.ow
-        t.dw += 9 * q.o * q.c
+        t.dw += window * window * q.o * q.c
     return dw
 
 
@@ -260,9 +272,14 @@ def conv2d_dw(g, x, geom):
     Windows of 3x3, stride 1 and no dilation: else ValueError, as when the arrays do not have the geometry's
     sizes. float32 and C-contiguous, else NotImplemented.
     """
-    return gradient(g, x, geom, False)
+    return gradient(g, x, geom, 3, False)
+
+
+def conv2d3_dw(g, x, geom):
+    """conv2d_dw of windows of 4x4."""
+    return gradient(g, x, geom, 4, False)
 
 
 def conv2d_stride2_dw(g, x, geom):
     """conv2d_dw with stride 2."""
-    return gradient(g, x, geom, True)
+    return gradient(g, x, geom, 3, True)

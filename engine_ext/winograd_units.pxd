@@ -16,6 +16,7 @@ cdef struct Winograd:
     Conv2d q                # c and o of one group
     int64_t x_image, y_image    # floats from image to image
     int m                   # a tile has m x m outputs, or STRIDED
+    int64_t window          # taps: 4x4 where m is 3, else 3x3
     int64_t side            # outputs of a tile along an axis
     int64_t apart, overlap  # inputs from tile to tile, and what the last has more
     int64_t top, left       # outputs of the first tile that lie outside of the image

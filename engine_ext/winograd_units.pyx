@@ -22,9 +22,10 @@ cdef enum:
 cdef void shape_tiles(Winograd *f) noexcept:
     """Fills in what tiles are like."""
     f.top = f.left = 0
+    f.window = 16 if f.m == 3 else 9
     if f.m != STRIDED:
-        f.side, f.apart, f.overlap = f.m, f.m, 2
-        f.positions = f.points = (f.m + 2) * (f.m + 2)
+        f.side, f.apart, f.overlap = f.m, f.m, 3 if f.m == 3 else 2
+        f.positions = f.points = (f.m + f.overlap) * (f.m + f.overlap)
         return
     f.side, f.apart, f.overlap, f.positions, f.points = 4, 8, 1, 81, 36
     if f.rotated:
@@ -105,7 +106,7 @@ cdef Winograd of_group(const Winograd *whole, int64_t group) noexcept nogil:
     cdef Winograd f = whole[0]
     cdef int64_t o = group * f.q.o, y = group * (f.y_image // f.q.groups)
     f.x += group * (f.x_image // f.q.groups)
-    f.w += 9 * f.q.c * o
+    f.w += f.window * f.q.c * o
     f.y += y
     f.bias = f.bias + o if f.bias != NULL else NULL
     f.residual = f.residual + y if f.residual != NULL else NULL
@@ -135,6 +136,8 @@ cdef void transform_input(const Winograd *f, int64_t unit, int64_t block, float 
         x = f.x + (first + i) * f.x_image + block * lanes * plane
         if f.m == STRIDED:
             K.winograd_stride_input(f.rotated, &f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+        elif f.m == 3:
+            K.winograd3_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
         elif f.m == 4:
             K.winograd4_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
         else:
@@ -153,6 +156,8 @@ cdef void transform_weights_of(
         return
     if f.m == STRIDED:
         K.winograd_stride_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
+    elif f.m == 3:
+        K.winograd3_weights(w, f.out_step, outs, channels, u, step)
     elif f.m == 4:
         K.winograd4_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
     else:
@@ -206,6 +211,8 @@ cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const flo
                 K.winograd4_output_pool(&f.q, &t, m, f.m_step, outs, bias, stage, f.y + o, f.taps + o)
             elif f.m == STRIDED:
                 K.winograd_stride_output(f.rotated, &f.q, &t, m, f.m_step, outs, bias, f.relu, stage, f.y + o)
+            elif f.m == 3:
+                K.winograd3_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
             elif f.m == 4:
                 K.winograd4_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
             else:

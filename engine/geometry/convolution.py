@@ -175,6 +175,21 @@ class Conv2dGeometry:
         return (self.n, self.o, self.oh, self.ow)
 
     @cached_property
+    def halves(self) -> Conv2dGeometry:
+        """The plain convolution that one of stride 2 is, where even and odd rows and columns are channels of their own."""
+        kh, kw = -(-self.kh // 2), -(-self.kw // 2)
+        return replace(
+            self,
+            c=4 * self.c,
+            h=self.oh + kh - 1,
+            w=self.ow + kw - 1,
+            kh=kh,
+            kw=kw,
+            stride=(1, 1),
+            padding=(0, 0, 0, 0),
+        )
+
+    @cached_property
     def phases(self) -> Conv2dGeometry:
         """The plain convolution of the dh * dw images into which a dilated one of stride 1 falls, padding in them."""
         (dh, dw), oh, ow = self.dilation, -(-self.oh // self.dilation[0]), -(-self.ow // self.dilation[1])

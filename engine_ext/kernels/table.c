@@ -20,6 +20,7 @@
 #include "pool.c"
 #include "winograd_output.c"
 #include "winograd_stride.c"
+#include "winograd3.c"
 #include "winograd_tiles.c"
 #include "norm.c"
 #include "norm_pool.c"

@@ -143,12 +143,13 @@ INLINE void input_tile2(const float *d, int64_t row, float *v, int64_t step)
 INLINE void input(const int m, const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage, float *v,
                   int64_t step)
 {
-    int64_t height = t->rows * m + 2, width = t->cols * m + 2, row = width * LANES;
+    const int overlap = m == 3 ? 3 : 2;
+    int64_t height = t->rows * m + overlap, width = t->cols * m + overlap, row = width * LANES;
     stage_box(x, q->h, q->w, channels, t->row * m - q->pt, t->col * m - q->pl, height, width, stage);
     for (int64_t i = 0; i < t->rows; i++)
         for (int64_t j = 0; j < t->cols; j++, v += LANES)
-            if (m == 4) input_tile4(stage + i * 4 * row + j * 4 * LANES, row, v, step);
-            else input_tile2(stage + i * 2 * row + j * 2 * LANES, row, v, step);
+            if (m == 2) input_tile2(stage + i * m * row + j * m * LANES, row, v, step);
+            else input_tile4(stage + i * m * row + j * m * LANES, row, v, step);
 }
 
 /* Transforms the inputs of a rectangle of tiles of one image, up to LANES channels of it. A tile of m x m outputs has

@@ -124,10 +124,12 @@ static void winograd_tile_sums(
             }
 }
 
-/* Three weights from the sums at six positions: powers of the points over the products of their distances. */
-INLINE void weight_row(const int strided, const vec m[6], vec y[3])
+/* Three weights (WIDER: four) from the sums at six positions: powers of the points over the products of their distances. */
+enum { PLAIN, STRIDES, WIDER };     /* WIDER: winograd3.c */
+
+INLINE void weight_row(const int form, const vec m[6], vec y[4])
 {
-    if (strided) {      /* winograd_stride.c */
+    if (form == STRIDES) {      /* winograd_stride.c */
         const float close = 1 / (2 * CLOSE * (CLOSE2 - WIDE2)), wide = 1 / (2 * WIDE * (WIDE2 - CLOSE2));
         y[0] = (m[0] - m[1]) * close + (m[2] - m[3]) * wide;
         y[1] = m[5];
@@ -138,21 +140,25 @@ INLINE void weight_row(const int strided, const vec m[6], vec y[3])
     vec near = (m[1] + m[2]) * at_near, far = (m[3] + m[4]) * at_far;
     y[0] = m[0] * (1 / (a * b)) + near + far;
     y[1] = (m[1] - m[2]) * (NEAR * at_near) + (m[3] - m[4]) * (FAR * at_far);
-    y[2] = near * a + far * b + m[5];
+    y[2] = near * a + far * b;
+    if (form == WIDER) y[3] = (m[1] - m[2]) * (NEAR * a * at_near) + (m[3] - m[4]) * (FAR * b * at_far) + m[5];
+    else y[2] += m[5];
 }
 
 /* Weights of one block of inputs and one of outputs from their sums at all positions. */
 INLINE void weights_from_sums(
-    const int strided,
+    const int form,
     const float *u,         /* IN, positions `step` floats apart, of [LANES inputs][LANES outputs] */
     int64_t step,
     int64_t parts, int64_t part,        /* so many of these, `part` floats apart, are added in order */
     int64_t inputs, int64_t outputs,    /* of the block, 1..LANES */
-    float *dw, int64_t ldw) /* OUT [outputs][inputs][3][3], outputs ldw apart */
+    float *dw, int64_t ldw) /* OUT [outputs][inputs][size][size], outputs ldw apart */
 {
-    float across[9 * LANES * LANES];    /* [inputs][3][3][LANES] */
+    enum { MOST = 4 };
+    const int size = form == WIDER ? 4 : 3;
+    float across[MOST * MOST * LANES * LANES];  /* [inputs][size][size][LANES] */
     for (int64_t c = 0; c < inputs; c++) {
-        vec half[6][3];
+        vec half[6][MOST];
 #pragma GCC unroll 6
         for (int j = 0; j < 6; j++) {
             vec m[6];
@@ -161,21 +167,22 @@ INLINE void weights_from_sums(
             for (int64_t p = 1; p < parts; p++)
 #pragma GCC unroll 6
                 for (int i = 0; i < 6; i++) m[i] += load(u + p * part + (6 * i + j) * step + c * LANES);
-            weight_row(strided, m, half[j]);
+            weight_row(form, m, half[j]);
         }
-#pragma GCC unroll 3
-        for (int i = 0; i < 3; i++) {
-            vec m[6], y[3];
+#pragma GCC unroll 4
+        for (int i = 0; i < size; i++) {
+            vec m[6], y[MOST];
 #pragma GCC unroll 6
             for (int j = 0; j < 6; j++) m[j] = half[j][i];
-            weight_row(strided, m, y);
-#pragma GCC unroll 3
-            for (int j = 0; j < 3; j++) store(across + (9 * c + 3 * i + j) * LANES, y[j]);
+            weight_row(form, m, y);
+#pragma GCC unroll 4
+            for (int j = 0; j < size; j++) store(across + ((size * c + i) * size + j) * LANES, y[j]);
         }
     }
-    for (int64_t t = 0; t < 9 * inputs; t += LANES) {
+    const int64_t taps = size * size * inputs;
+    for (int64_t t = 0; t < taps; t += LANES) {
         vec m[LANES];
-        int64_t n = 9 * inputs - t < LANES ? 9 * inputs - t : LANES;
+        int64_t n = taps - t < LANES ? taps - t : LANES;
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++) m[i] = i < n ? load(across + (t + i) * LANES) : (vec){0};
         transpose(m);
@@ -186,5 +193,5 @@ INLINE void weights_from_sums(
 static void winograd_weights(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs, int64_t outputs,
                              float *dw, int64_t ldw)
 {
-    weights_from_sums(0, u, step, parts, part, inputs, outputs, dw, ldw);
+    weights_from_sums(PLAIN, u, step, parts, part, inputs, outputs, dw, ldw);
 }

@@ -124,6 +124,15 @@ INLINE void output_line4(const vec m[6], vec y[4])
     y[3] = NEAR * NEAR2 * near_odd + alone(FAR * FAR2 * far_odd) + m[5];
 }
 
+/* Six positions to three pixels: windows of four. */
+INLINE void output_line3(const vec m[6], vec y[4])
+{
+    vec near = m[1] + m[2], far = m[3] + m[4], near_odd = m[1] - m[2], far_odd = m[3] - m[4];
+    y[0] = m[0] + near + far;
+    y[1] = NEAR * near_odd + alone(FAR * far_odd);
+    y[2] = NEAR2 * near + alone(FAR2 * far) + m[5];
+}
+
 INLINE void output_line2(const vec m[6], vec y[4])
 {
     y[0] = m[0] + m[1] + m[2];
@@ -133,13 +142,14 @@ INLINE void output_line2(const vec m[6], vec y[4])
 INLINE void output_line(const int m, const vec positions[6], vec y[4])
 {
     if (m == 4) output_line4(positions, y);
+    else if (m == 3) output_line3(positions, y);
     else output_line2(positions, y);
 }
 
 /* The m x m pixels of a tile from its positions, `step` apart. */
 INLINE void output_tile(const int m, const float *positions, int64_t step, vec bias, vec y[4][4])
 {
-    const int points = m + 2;
+    const int points = m == 2 ? 4 : 6;
     vec columns[4][6];
 #pragma GCC unroll 6
     for (int j = 0; j < points; j++) {

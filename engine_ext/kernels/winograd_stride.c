@@ -260,5 +260,5 @@ static void winograd_stride_sums(
 static void winograd_stride_dw(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs, int64_t outputs,
                                float *dw, int64_t ldw)
 {
-    weights_from_sums(1, u, step, parts, part, inputs, outputs, dw, ldw);
+    weights_from_sums(STRIDES, u, step, parts, part, inputs, outputs, dw, ldw);
 }
