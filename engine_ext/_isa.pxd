@@ -43,6 +43,10 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct Tiles:
         int64_t row, rows, col, cols
 
+    ctypedef struct Runs:
+        const float *at
+        int64_t step, runs
+
     ctypedef struct Stage:
         int64_t h, w, top, left, sh, sw, rows_apart, columns_apart, height, width
 
@@ -142,7 +146,8 @@ cdef extern from "kernels.h" nogil:
                                          float *stage, float *d, int64_t step) noexcept nogil
         void (*winograd_stride_sums)(int64_t first, int64_t last, int64_t inputs, int64_t outputs, int64_t tiles,
                                      const float *v, int64_t v_step, const float *d, int64_t d_step, int64_t block,
-                                     float *u, int64_t u_step, int64_t u_block, int accumulate) noexcept nogil
+                                     float *u, int64_t u_step, int64_t u_block, int accumulate,
+                                     Runs *upcoming) noexcept nogil
         void (*winograd_stride_dw)(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs,
                                    int64_t outputs, float *dw, int64_t ldw) noexcept nogil
         # winograd_dw.c
@@ -150,7 +155,7 @@ cdef extern from "kernels.h" nogil:
                                   float *d, int64_t step) noexcept nogil
         void (*winograd_tile_sums)(int64_t positions, int64_t inputs, int64_t outputs, int64_t tiles, const float *v,
                                    int64_t v_step, const float *d, int64_t d_step, int64_t block, float *u,
-                                   int64_t u_step, int64_t u_block, int accumulate) noexcept nogil
+                                   int64_t u_step, int64_t u_block, int accumulate, Runs *upcoming) noexcept nogil
         void (*winograd_weights)(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs,
                                  int64_t outputs, float *dw, int64_t ldw) noexcept nogil
         # winograd_output.c

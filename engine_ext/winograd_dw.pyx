@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t
 
 cimport numpy as cnp
 
-from engine_ext._isa cimport Conv2d, K, Tiles
+from engine_ext._isa cimport Conv2d, K, Runs, Tiles
 from engine_ext.arrays cimport f32, is_f32
 from engine_ext.geometry cimport ceil_div, expect_shape, read_plain, read_strided_3x3
 from engine_ext.memory cimport Block, borrow, empty_images, piece
@@ -33,6 +33,7 @@ cdef enum:
     OWN_BYTES = 600 << 10       # of a chunk in a thread's cache
     SHARED_BYTES = 4 << 20      # of a chunk for all threads; or as large as the sums that it is added to, up to
     LARGEST_BYTES = 16 << 20
+    LINE = 16                   # floats of a cache line
     TASKS = 16                  # worth having
     TASK_OUTPUTS = 8            # SHARED: blocks of outputs of a task
 
@@ -85,6 +86,8 @@ cdef void plan(Gradient *t) noexcept nogil:
     if t.parts == 1:
         chunk_bytes = min(max(t.u_part * <int64_t>sizeof(float), SHARED_BYTES), LARGEST_BYTES)
     t.rows = min(max(chunk_bytes // row_bytes, 1), ceil_div(t.total, t.parts))
+    if t.parts > 1 and t.rows > t.down:
+        t.rows -= t.rows % t.down   # whole images, which lie in one piece
     t.tiles = t.rows * t.across
     t.block = t.tiles * lanes
     t.v_step, t.d_step = t.inputs * t.block + PAD, t.outputs * t.block + PAD
@@ -116,13 +119,32 @@ cdef void sum_part(const Gradient *whole, int64_t part, char *scratch) noexcept 
     """One part of the tiles, chunk by chunk."""
     cdef Gradient t = whole[0]
     cdef int64_t first = part * t.total // t.parts, last = (part + 1) * t.total // t.parts, chunk, start, rows, i
+    cdef Runs upcoming[2]
     t.v, t.d, t.u = <float *>scratch, <float *>(scratch + t.v_bytes), t.u + part * t.u_part
     for chunk in range(ceil_div(last - first, t.rows)):
         start = first + chunk * t.rows
         rows = min(t.rows, last - start)
         for i in range(t.inputs + t.outputs):
             transform(&t, start, 0, rows, i, <float *>(scratch + t.v_bytes + t.d_bytes))
-        sums(&t, 0, POINTS, t.inputs, t.outputs, rows * t.across, t.v, t.d, t.u, t.u_step, t.u_block, chunk > 0)
+        find_upcoming(&t, start + rows, upcoming)
+        sums(&t, 0, POINTS, t.inputs, t.outputs, rows * t.across, t.v, t.d, t.u, t.u_step, t.u_block, chunk > 0,
+             upcoming)
+
+
+cdef void find_upcoming(const Gradient *t, int64_t start, Runs *upcoming) noexcept nogil:
+    """The pixels and gradients of a chunk that begins at `start`: a cache line of gradients to a tile and channel."""
+    cdef const Conv2d *q = &t.q
+    cdef int64_t image = start // t.down, row = start % t.down, images = min(t.rows // t.down, q.n - image)
+    upcoming[0] = Runs(t.x + image * t.x_image, t.tiles * LINE, 0)
+    upcoming[1] = Runs(t.g + image * t.g_image, t.tiles * LINE, 0)
+    if start >= t.total:
+        return
+    if images > 0 and q.groups == 1:
+        upcoming[0].runs = ceil_div(images * t.x_image, upcoming[0].step)
+        upcoming[1].runs = ceil_div(images * t.g_image, upcoming[1].step)
+    elif images == 0 and not t.strided:     # some rows of an image
+        upcoming[0] = Runs(upcoming[0].at + 4 * row * q.w, q.h * q.w, q.c)
+        upcoming[1] = Runs(upcoming[1].at + 4 * row * q.ow, q.oh * q.ow, q.o)
 
 
 cdef int shared_sums(Gradient *t, int team) except -1:
@@ -194,27 +216,27 @@ cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows,
 
 cdef void sums(const Gradient *t, int64_t first, int64_t last, int64_t inputs, int64_t outputs, int64_t tiles,
                const float *v, const float *d, float *u, int64_t u_step, int64_t u_block,
-               bint accumulate) noexcept nogil:
+               bint accumulate, Runs *upcoming) noexcept nogil:
     """The sums over tiles of points first .. last - 1, for some blocks of channels; v and d at position 0."""
     if t.strided:
         K.winograd_stride_sums(first, last, inputs, outputs, tiles, v, t.v_step, d, t.d_step, t.block, u, u_step,
-                               u_block, accumulate)
+                               u_block, accumulate, upcoming)
     else:
         K.winograd_tile_sums(last - first, inputs, outputs, tiles, v + first * t.v_step, t.v_step,
-                             d + first * t.d_step, t.d_step, t.block, u, u_step, u_block, accumulate)
+                             d + first * t.d_step, t.d_step, t.block, u, u_step, u_block, accumulate, upcoming)
 
 
 cdef void point_sums(const Gradient *t, int64_t p, int64_t o, int64_t tiles, bint accumulate) noexcept nogil:
     """Adds a chunk to the sums of one point, for blocks of outputs from `o` on."""
     sums(t, p, p + 1, t.inputs, min(TASK_OUTPUTS, t.outputs - o), tiles, t.v, t.d + o * t.block,
-         t.u + p * t.u_step + o * t.u_block, t.u_step, t.u_block, accumulate)
+         t.u + p * t.u_step + o * t.u_block, t.u_step, t.u_block, accumulate, NULL)
 
 
 cdef void pair_weights(const Gradient *t, int64_t task, float *u) noexcept nogil:
     """The weights of two blocks of outputs and one of inputs, from the only chunk."""
     cdef int64_t i = task % t.inputs, o = task // t.inputs * 2, k, outputs = min(2, t.outputs - o)
     cdef int64_t step = 2 * t.square + PAD
-    sums(t, 0, POINTS, 1, outputs, t.tiles, t.v + i * t.block, t.d + o * t.block, u, step, t.square, False)
+    sums(t, 0, POINTS, 1, outputs, t.tiles, t.v + i * t.block, t.d + o * t.block, u, step, t.square, False, NULL)
     for k in range(outputs):
         weights(t, (o + k) * t.inputs + i, u + k * t.square, step)
 

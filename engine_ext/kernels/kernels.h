@@ -56,6 +56,12 @@ typedef struct Tiles {
     int64_t row, rows, col, cols;
 } Tiles;
 
+/* Floats that are read soon, `runs` of them `step` apart; their length is with who takes them. */
+typedef struct Runs {
+    const float *at;
+    int64_t step, runs;
+} Runs;
+
 /* How a channel h x w is laid out in zeros, with `top` and `left` (negative: cropped) before it: the staged rows
  * a, a + sh, ... and columns b, b + sw, ... in planes [rows_apart][columns_apart][height][width]. */
 typedef struct Stage {

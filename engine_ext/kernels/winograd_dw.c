@@ -63,11 +63,24 @@ static void winograd_gradient(
             gradient_tile(stage + (i * width + j) * LANES, width * LANES, d, step);
 }
 
+#define LINE 16     /* floats of a cache line */
 #if LANES == 16
 #define DOWN 8      /* input channels of a register tile, which is 2 vectors of outputs wide */
 #else
 #define DOWN 4
 #endif
+
+/* The next run of pixels, then of gradients; `otherwise` when there is none. */
+INLINE const float *next_run(Runs *upcoming, const float *otherwise)
+{
+    for (int i = 0; i < 2; i++)
+        if (upcoming && upcoming[i].runs) {
+            upcoming[i].runs--;
+            upcoming[i].at += upcoming[i].step;
+            return upcoming[i].at - upcoming[i].step;
+        }
+    return otherwise;
+}
 
 /* u[inputs][outputs] (+)= sum over tiles of v[tile][input] * d[tile][output], for `vectors` blocks of outputs. */
 INLINE void tile_sums(
@@ -77,14 +90,17 @@ INLINE void tile_sums(
     int64_t d_block,
     float *u,               /* OUT, blocks `u_block` floats apart, of [LANES][LANES]; IN too when accumulating */
     int64_t u_block,
-    int accumulate)
+    int accumulate,
+    Runs *upcoming)         /* a cache line of a run is fetched with each tile */
 {
     for (int from = 0; from < LANES; from += DOWN) {
         vec acc[DOWN][2];
+        const float *ahead = next_run(upcoming, d);
 #pragma GCC unroll 8
         for (int r = 0; r < DOWN; r++) acc[r][0] = acc[r][1] = (vec){0};
         for (int64_t t = 0; t < tiles; t++) {
             vec across[2];
+            __builtin_prefetch(ahead + t * LINE, 0, 2);     /* to the L2 cache */
 #pragma GCC unroll 2
             for (int w = 0; w < vectors; w++) across[w] = load(d + w * d_block + t * LANES);
 #pragma GCC unroll 8
@@ -112,15 +128,16 @@ static void winograd_tile_sums(
     int64_t block,                          /* floats of a block of channels: [tiles][LANES] and what stands behind */
     float *u, int64_t u_step,               /* OUT, of [outputs][u_block]; IN too when accumulating */
     int64_t u_block,                        /* floats of the sums of a block of outputs: [inputs][LANES][LANES] and more */
-    int accumulate)
+    int accumulate,
+    Runs *upcoming)                         /* pixels and gradients of the next sums, [2], fetched meanwhile; or NULL */
 {
     for (int64_t p = 0; p < positions; p++, v += v_step, d += d_step, u += u_step)
         for (int64_t o = 0; o < outputs; o += 2)
             for (int64_t i = 0; i < inputs; i++) {
                 float *sums = u + o * u_block + i * LANES * LANES;
-                if (o + 1 < outputs)
-                    tile_sums(2, tiles, v + i * block, d + o * block, block, sums, u_block, accumulate);
-                else tile_sums(1, tiles, v + i * block, d + o * block, block, sums, u_block, accumulate);
+                const float *from = v + i * block, *with = d + o * block;
+                if (o + 1 < outputs) tile_sums(2, tiles, from, with, block, sums, u_block, accumulate, upcoming);
+                else tile_sums(1, tiles, from, with, block, sums, u_block, accumulate, upcoming);
             }
 }
 

@@ -244,7 +244,8 @@ static void winograd_stride_sums(
     int64_t first, int64_t last, int64_t inputs, int64_t outputs, int64_t tiles, const float *v, int64_t v_step,
     const float *d, int64_t d_step, int64_t block,
     float *u,               /* OUT, of weight `first`; IN too when accumulating */
-    int64_t u_step, int64_t u_block, int accumulate)
+    int64_t u_step, int64_t u_block, int accumulate,
+    Runs *upcoming)
 {
     for (int64_t p = first; p < last; p++, u += u_step) {
         const int64_t i = p / 6, j = p % 6;
@@ -252,7 +253,7 @@ static void winograd_stride_sums(
         for (int64_t a = i; a < (i < 5 ? i + 1 : 9); a++)
             for (int64_t b = j; b < (j < 5 ? j + 1 : 9); b++, more = 1)
                 winograd_tile_sums(1, inputs, outputs, tiles, v + (9 * a + b) * v_step, v_step, d + (9 * a + b) * d_step,
-                                   d_step, block, u, u_step, u_block, more);
+                                   d_step, block, u, u_step, u_block, more, upcoming);
     }
 }
 
