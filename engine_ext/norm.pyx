@@ -170,6 +170,22 @@ def invstd(var, double eps):
     return y
 
 
+def lerp_into(a, b, double weight, double factor):
+    """a += weight * (factor * b - a), in place, of a[C] and b[C]: running statistics."""
+    if not (is_f32(a) and is_f32(b)):
+        return NotImplemented
+    if not cnp.PyArray_SAMESHAPE(<cnp.ndarray>a, <cnp.ndarray>b):
+        raise ValueError(f"lerp_into: a has shape {a.shape}, b {b.shape}: expected the same")
+    if not cnp.PyArray_ISWRITEABLE(a):
+        return NotImplemented
+    cdef float *onto = f32(a)
+    cdef const float *towards = f32(b)
+    cdef float w = <float>weight, f = <float>factor
+    cdef int64_t i
+    for i in range(cnp.PyArray_SIZE(a)):
+        onto[i] += w * (f * towards[i] - onto[i])
+
+
 # ----- The map -----
 
 cdef void apply(const Norm *q, norm_planes kernel, int64_t n, int64_t align):

@@ -10,6 +10,8 @@ import engine
 from engine import nn, vision
 from engine.nn import functional as F
 from engine.nn import fusion, inference
+from engine.tape import Part
+from engine_ext import memory
 
 
 def net():
@@ -66,7 +68,8 @@ def operations(y):
     """The names of what was recorded, from the output back."""
     names, node = [], y.grad_fn
     while node is not None and node.parents:
-        names.append(node.name)
+        if type(node) is not Part:  # one output of several
+            names.append(node.name)
         node = next((p for p in node.parents if p is not None and p.parents), None)
     return names
 
@@ -89,6 +92,78 @@ def test_training_gives_the_numbers_of_the_layers_one_by_one(model, images):
     assert fused == {"linear_relu", "conv2d_relu", "conv2d_relu_pool", "batch_norm_relu", "batch_norm_relu_pool"}
     assert not {"relu", "max_pool2d"} & set(operations(y))
     assert {"relu", "max_pool2d"} <= set(operations(z))
+
+
+def rows():
+    """Convolutions with batch norm and ReLU behind each, one of them strided, one grouped; the last is pooled."""
+    engine.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 16, 3, 2, 1, bias=False),
+        nn.BatchNorm2d(16, affine=False), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1, groups=4), nn.BatchNorm2d(16),
+        nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 4, 1), nn.BatchNorm2d(4), nn.ReLU(),
+    )  # fmt: skip
+
+
+def test_what_lies_between_rows_is_computed_again(images):
+    model = rows()
+    close(model(images), walked(copy.deepcopy(model), images))
+    model.double()
+    apart = copy.deepcopy(model)
+    images = images.double().requires_grad_()
+    other = images.detach().clone().requires_grad_()
+    y, z = model(images), walked(apart, other)
+    assert operations(y) == [
+        "batch_norm_relu",
+        "conv2d",
+        "batch_norm_relu_pool",
+        *["batch_norm_relu_conv2d"] * 2,
+        "conv2d",
+    ]
+    close(y, z, 1e-12)
+    y.square().sum().backward()
+    z.square().sum().backward()
+    for p, q in zip([images, *model.parameters()], [other, *apart.parameters()], strict=True):
+        close(p.grad, q.grad, 1e-10)
+    for b, c in zip(model.buffers(), apart.buffers(), strict=True):
+        close(b.float(), c.float())
+
+
+def test_what_lies_between_rows_is_not_kept():
+    x = engine.randn(8, 4, 64, 64)
+    layers = [layer for _ in range(4) for layer in (nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU())]
+    kept = []
+    for call in (nn.Sequential(*layers), lambda x: walked(layers, x)):
+        before = memory.pool_stats()["live"]
+        y = call(x)
+        kept.append((memory.pool_stats()["live"] - before) // (x.numel() * x.element_size()))
+        del y
+    assert kept == [5, 8]  # the convolutions' results and the last ReLU's; all ReLUs'
+
+
+def test_a_row_that_cannot_be_one_leaves_the_others(model, images):
+    model = rows()
+    model[6].weight.requires_grad_(False)  # its gradient would be computed for nobody
+    assert "batch_norm_relu_conv2d" not in operations(model(images))
+    model[6].weight.requires_grad_()
+    with model[4].register_forward_hook(lambda *_: None):
+        assert operations(model(images)).count("batch_norm_relu") == 2
+    model[7].eval()
+    close(model(images), walked(model, images))
+    with engine.no_grad():
+        close(model(images), walked(model, images))
+
+
+def test_rows_that_fail_are_counted_once_and_named():
+    model = rows()
+    model[3] = nn.Conv2d(9, 16, 3)
+    with pytest.raises(ValueError, match=r"in model\.3 \(Conv2d\(9, 16"):
+        model(engine.ones(2, 3, 8, 8))
+    assert [model[i].num_batches_tracked.item() for i in (1, 4)] == [1, 0]
+    model = rows()
+    model[4].momentum = "x"
+    with pytest.raises(TypeError, match=r"in model\.4 \(BatchNorm2d"):
+        model(engine.ones(2, 3, 8, 8))
+    assert [model[i].num_batches_tracked.item() for i in (1, 4, 7)] == [1, 1, 0]
 
 
 def test_inference_folds_batch_norm(model, images):

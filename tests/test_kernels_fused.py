@@ -161,3 +161,18 @@ def test_shapes_that_disagree():
     assert norm.batch_norm_relu_pool_dx(g, taps.astype(np.int32), x, mean, invstd, w) is NotImplemented
     assert pool.relu_max_pool2d(x[0]) is NotImplemented
     assert pool.relu_max_pool2d_dx(g, taps.astype(np.int32), x.shape) is NotImplemented
+
+
+def test_running_statistics_have_the_references_bits():
+    for size in (0, 1, 15, 64):
+        a, b = random(size), random(size, seed=1)
+        onto, expected = a.copy(), a.copy()
+        assert norm.lerp_into(onto, b, 0.1, 64 / 63) is None
+        REFERENCE.lerp_into(expected, b, 0.1, 64 / 63)
+        assert same_bits(onto, expected)
+    assert norm.lerp_into(random(4)[::2], random(2), 0.1, 1.0) is NotImplemented
+    assert norm.lerp_into(random(4).astype(np.float64), random(4), 0.1, 1.0) is NotImplemented
+    a.flags.writeable = False
+    assert norm.lerp_into(a, b, 0.1, 1.0) is NotImplemented
+    with pytest.raises(ValueError, match=r"a has shape \(4,\), b \(5,\)"):
+        norm.lerp_into(random(4), random(5), 0.1, 1.0)

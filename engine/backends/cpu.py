@@ -91,6 +91,7 @@ class CPU(Reference):
 
     batch_norm_stats = native(norm.batch_norm_stats)
     invstd = native(norm.invstd)
+    lerp_into = native(norm.lerp_into)
     batch_norm = native(norm.batch_norm)
     batch_norm_dx = native(norm.batch_norm_dx)
     batch_norm_eval_dx = native(norm.batch_norm_eval_dx)

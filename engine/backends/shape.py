@@ -217,7 +217,7 @@ class Shape(Reference):
 
 _OTHERS = ("glu", "glu_dx", "prelu_dw", "isnan", "isinf", "isfinite", "logical_not")  # of another shape or dtype
 _LIKE_FIRST = [n for family in (Unary, Activation) for n in vars(family) if n[0] != "_" and n not in _OTHERS]
-_LIKE_FIRST += "copy dropout softmax log_softmax invstd batch_norm lerp_into relu relu_dx".split()
+_LIKE_FIRST += "copy dropout softmax log_softmax invstd batch_norm increment lerp_into relu relu_dx".split()
 _RULES = {
     **{name: _like_first for name in _LIKE_FIRST},
     **{name: _like_both for name in ("add", "sub", "mul", "div", "maximum", "minimum", "pow")},

@@ -119,6 +119,28 @@ def batch_norm_relu(k, x, w=None, b=None, *, eps=1e-5):
 
 
 @op
+def batch_norm_relu_conv2d(
+    k, x, kernel, w=None, b=None, bias=None, *, eps=1e-5, stride=1, padding=0, dilation=1, groups=1
+):
+    """(conv2d(relu(batch_norm(x, w, b)), kernel, bias), mean[C], biased var[C]) of x[N, C, H, W].
+
+    What batch norm and ReLU give is not kept: it is computed again for the gradients, when x is read anyway.
+    """
+    geom = _convolution("conv2d", x, kernel, bias, stride, padding, dilation, groups)
+    mean, var, invstd = _statistics(k, x, w, b, eps)
+    y = k.conv2d(k.batch_norm_relu(x, mean, invstd, w, b), kernel, bias, geom)
+
+    def all_gradients(gs):
+        g = gs[0]
+        dkernel = k.conv2d_dw(g, k.batch_norm_relu(x, mean, invstd, w, b), geom)
+        inner = k.conv2d_dx(g, kernel, geom)
+        dx, dw, db = k.batch_norm_relu_dx(inner, x, mean, invstd, w, b, True)
+        return dx, dkernel, dw, db, None if bias is None else k.channel_sum(g)
+
+    return (y, mean, var), all_gradients
+
+
+@op
 def batch_norm_add_relu(k, x, residual, w=None, b=None, *, eps=1e-5):
     """(relu(batch_norm(x) + residual), mean[C], biased var[C])."""
     mean, var, invstd = _statistics(k, x, w, b, eps, residual=residual)

@@ -60,6 +60,10 @@ class Normalisation:
         scale = invstd if w is None else invstd * w
         return g * self._channel(scale, x.ndim), (g * normed).sum(axes), g.sum(axes)
 
+    def increment(self, a):
+        """One more in a 0-d array, in place."""
+        a += 1
+
     def lerp_into(self, a, b, weight, factor):
         """a += weight * (factor * b - a), in place."""
         number = a.dtype.type

@@ -30,19 +30,13 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         if running_mean is None or running_var is None:
             raise RuntimeError("batch_norm: running_mean and running_var are needed when training is False")
         return norm.batch_norm_eval(input, running_mean, running_var, weight, bias, eps=eps)
-    return by_batch(norm.batch_norm_train, (input, weight, bias), running_mean, running_var, momentum, eps)
-
-
-def by_batch(op, inputs, running_mean, running_var, momentum, eps):
-    """`op` of `inputs`, which normalises the first of them by its own statistics, and the running ones moved towards these."""
-    y, mean, var = op(*inputs, eps=eps)
-    x = inputs[0]
-    if x.numel():
-        _update(running_mean, running_var, mean, var, x.numel() // x.shape[1], momentum, "batch_norm")
+    y, mean, var = norm.batch_norm_train(input, weight, bias, eps=eps)
+    if input.numel():
+        move_running(running_mean, running_var, mean, var, input.numel() // input.shape[1], momentum)
     return y
 
 
-def _update(running_mean, running_var, mean, var, items, momentum, name):
+def move_running(running_mean, running_var, mean, var, items, momentum, name="batch_norm"):
     """Move the running statistics, those that are there, towards the mean and the unbiased variance of `items` values."""
     unbiased = items / (items - 1) if items > 1 else 1.0
     found = (("running_mean", running_mean, mean, 1.0), ("running_var", running_var, var, unbiased))
@@ -65,7 +59,7 @@ def _update(running_mean, running_var, mean, var, items, momentum, name):
 
 def count_batch(batches):
     """One more in the 0-d integer Tensor `batches`."""
-    batches._k.add(batches._array, 1, batches._array)
+    batches._k.increment(batches._array)
     touch(batches._version, batches._array, "batch_norm")
 
 
@@ -90,7 +84,7 @@ def instance_norm(
     y, mean, var = norm.group_norm(input, weight, bias, groups=max(channels, 1), eps=eps)
     if input.numel():
         mean, var = (reshape(t.detach(), shape=(-1, channels)).mean(0) for t in (mean, var))
-        _update(running_mean, running_var, mean, var, plane, momentum, "instance_norm")
+        move_running(running_mean, running_var, mean, var, plane, momentum, "instance_norm")
     return y
 
 

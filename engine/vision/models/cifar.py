@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine import nn
 from engine.nn import functional as F
-from engine.nn.fusion import conv_bn_relu
+from engine.nn.fusion import conv_bn_relu, conv_bn_relus
 from engine.vision.models.resnet import conv3x3, initialize
 
 
@@ -40,8 +40,8 @@ class Block(nn.Module):
             )
 
     def forward(self, x):
-        y = conv_bn_relu(x, self.conv1, self.bn1, self.relu)
-        return conv_bn_relu(y, self.conv2, self.bn2, self.relu, self.shortcut(x))
+        layers = (self.conv1, self.bn1), (self.conv2, self.bn2)
+        return conv_bn_relus(x, layers, self.relu, self.shortcut(x))
 
 
 class CifarResNet(nn.Module):

@@ -6,7 +6,7 @@ Parameters have torchvision's names, shapes and order, so that its published wei
 from __future__ import annotations
 
 from engine import nn
-from engine.nn.fusion import conv_bn_relu
+from engine.nn.fusion import conv_bn_relu, conv_bn_relus
 
 
 def conv3x3(inputs, outputs, stride=1):
@@ -30,8 +30,7 @@ class BasicBlock(nn.Module):
 
     def forward(self, x):
         shortcut = x if self.downsample is None else self.downsample(x)
-        y = conv_bn_relu(x, self.conv1, self.bn1, self.relu)
-        return conv_bn_relu(y, self.conv2, self.bn2, self.relu, shortcut)
+        return conv_bn_relus(x, ((self.conv1, self.bn1), (self.conv2, self.bn2)), self.relu, shortcut)
 
 
 class Bottleneck(nn.Module):
@@ -53,9 +52,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         shortcut = x if self.downsample is None else self.downsample(x)
-        y = conv_bn_relu(x, self.conv1, self.bn1, self.relu)
-        y = conv_bn_relu(y, self.conv2, self.bn2, self.relu)
-        return conv_bn_relu(y, self.conv3, self.bn3, self.relu, shortcut)
+        layers = (self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)
+        return conv_bn_relus(x, layers, self.relu, shortcut)
 
 
 class ResNet(nn.Module):
