@@ -9,6 +9,8 @@ import numpy as np
 from engine.ops._op import OPS
 from engine_ext import parallel
 
+EPS, TINY = np.finfo(np.float32).eps, np.finfo(np.float32).tiny
+
 
 def arrays_of(row, sample, dtype):
     """The arrays of a sample, the same ones every time; floats in `dtype`, rounded to float32 first."""
@@ -68,6 +70,19 @@ def assert_close(got, truth, tolerance, what):
         return
     rms = float(np.sqrt(np.mean(np.square(truth, dtype="float64"))))
     np.testing.assert_allclose(got, truth, rtol=tolerance, atol=tolerance * rms, err_msg=what)
+
+
+def random(*shape, seed=0, scale=1.0, shift=0.0):
+    """float32 numbers of a normal distribution."""
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape) * scale + shift, dtype=np.float32)
+
+
+def close(y, expected, scale=8.0):
+    """Equal within `scale` roundings of the largest value."""
+    expected = np.asarray(expected, dtype=np.float64)
+    assert y.dtype == np.float32 and y.shape == expected.shape
+    size = max(np.max(np.abs(expected), initial=0), TINY) if np.isfinite(expected).all() else 1.0
+    np.testing.assert_allclose(y, expected, rtol=4 * EPS, atol=scale * EPS * size)
 
 
 def assert_equals_reference(k, reference, row, sample, tolerance, transform=lambda a: a):

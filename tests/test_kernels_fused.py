@@ -6,23 +6,18 @@ threads with no threshold, and must give the same bits.
 
 import numpy as np
 import pytest
-from checks import on_all_threads, same_bits
+from checks import EPS, on_all_threads, random, same_bits
 
 from engine import backends
 from engine.geometry import Pool2dGeometry
 from engine_ext import norm, pool
 
-EPS = np.finfo(np.float32).eps
 REFERENCE = backends.get("reference")
 pytestmark = [pytest.mark.filterwarnings("ignore::RuntimeWarning"), pytest.mark.usefixtures("isa_any_threads")]
 
 IMAGES = [(3, 17, 5, 5), (64, 6, 14, 14), (2, 3, 16, 16), (4, 5, 8, 8), (6, 70, 4, 4), (33, 130, 2, 2), (2, 2, 7, 9), (1, 1, 150, 100),
           (5, 3, 26, 26), (2, 1, 65, 129), (9, 3, 2, 8), (3, 3, 9, 8), (1, 40, 3, 33), (16, 3, 31, 2)]  # fmt: skip
 BATCHES = [*IMAGES, (33, 5), (5, 130), (3, 4, 17), (2, 3, 1, 1), (1, 3, 70, 71), (4, 3, 2, 3, 5)]
-
-
-def random(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def drawn(shape, poison=False):
