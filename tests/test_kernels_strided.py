@@ -28,7 +28,7 @@ def assigned(shape, index, value):
     ((40000,), slice(None, None, -1), draw(40000)), ((2, 3, 17001), (1, slice(1, None), slice(17000)), draw(2, 17000)),
     ((3, 5000), (ALL, None), draw(3, 1, 5000)), ((6, 3, 2, 3, 9, 5, 7), Ellipsis, draw(6, 3, 2, 3, 9, 5, 14)[..., ::-2]),
     ((64, 100), Ellipsis, np.broadcast_to(draw(100), (64, 100))),
-], ids=str)  # fmt: skip
+], ids=lambda v: f"of {v.shape}" if isinstance(v, np.ndarray) else str(v))  # fmt: skip
 def test_assignment(shape, index, value):
     expected = np.full(shape, 7, "float32")
     expected[index] = value
