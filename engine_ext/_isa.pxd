@@ -41,7 +41,7 @@ cdef extern from "kernels.h" nogil:
         int64_t n, c, h, w, o, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, uh, uw, oh, ow
 
     ctypedef struct Tiles:
-        int64_t row, rows, col, cols
+        int64_t row, rows, col, cols, whole_rows, whole_cols, image, images
 
     ctypedef struct Runs:
         const float *at
@@ -136,7 +136,7 @@ cdef extern from "kernels.h" nogil:
                                       float *stage, float *v, int64_t step) noexcept nogil
         void (*winograd_stride_weights)(const float *w, int64_t out_step, int64_t in_step, int rotated, int64_t outs,
                                         int64_t channels, float *u, int64_t step) noexcept nogil
-        void (*winograd_stride_products)(int64_t tiles, int64_t channels, int64_t outs, const float *v, int64_t v_step,
+        void (*winograd_stride_products)(const Tiles *t, int64_t channels, int64_t outs, const float *v, int64_t v_step,
                                          int64_t block, const float *u, int64_t u_step, float *m, int64_t m_step,
                                          int accumulate) noexcept nogil
         void (*winograd_stride_output)(int back, const Conv2d *q, const Tiles *t, const float *m, int64_t step,
@@ -159,7 +159,7 @@ cdef extern from "kernels.h" nogil:
         void (*winograd_weights)(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs,
                                  int64_t outputs, float *dw, int64_t ldw) noexcept nogil
         # winograd_output.c
-        void (*winograd_products)(int64_t positions, int64_t tiles, int64_t channels, int64_t outs, const float *v,
+        void (*winograd_products)(int64_t points, const Tiles *t, int64_t channels, int64_t outs, const float *v,
                                   int64_t v_step, int64_t block, const float *u, int64_t u_step, float *m,
                                   int64_t m_step, int accumulate) noexcept nogil
         void (*winograd4_output)(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,

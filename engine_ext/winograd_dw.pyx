@@ -188,7 +188,8 @@ cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows,
     cdef const Conv2d *q = &t.q
     cdef Tiles tiles
     cdef int64_t lanes = K.lanes, stop = row + rows, c = block * lanes, o = (block - t.inputs) * lanes, image
-    tiles.col, tiles.cols = 0, t.across
+    tiles.col, tiles.cols, tiles.whole_rows, tiles.whole_cols = 0, t.across, t.down, t.across
+    tiles.image, tiles.images = 0, 1
     while row < stop:
         image = (start + row) // t.down
         tiles.row = (start + row) % t.down

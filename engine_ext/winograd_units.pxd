@@ -32,7 +32,8 @@ cdef struct Winograd:
     float *y
     uint8_t *taps           # or NULL: of the max pooling behind
     int64_t blocks, outs    # of LANES inputs; of 2 * LANES outputs
-    int64_t rows, cols      # tiles of an image
+    int64_t rows, cols      # tiles of an image,
+    int64_t whole_rows, whole_cols  # and how many before those with an output less
     int64_t unit_images, unit_rows, unit_cols   # of a unit: images, or a rectangle of one
     int64_t units, tiles    # units; tiles of the largest, even
     bint few                # tiles in all

@@ -33,6 +33,15 @@ cdef void shape_tiles(Winograd *f) noexcept:
         f.top, f.left = 2 - f.q.pt - f.q.pt % 2, 2 - f.q.pl - f.q.pt % 2
 
 
+cdef int64_t short_tiles(const Winograd *f, int64_t tiles, int64_t outputs) noexcept:
+    """How many of the tiles along an axis have an output less. Not more than the last where windows are pooled or lanes
+    may be tiles, which lie 4 apart; nor where few channels make products cheap: bits do not depend on pooling there."""
+    cdef int64_t most = tiles
+    if f.m == 4 and (f.taps != NULL or f.q.ow % 4 == 0 or min(f.q.c, f.q.o) < 64):
+        most = 1
+    return min((tiles * f.side - outputs) // (2 if f.side == 8 else 1), most)
+
+
 cdef bint worth_vectors(const Winograd *f, int team) noexcept:
     """Whether lanes are to be tiles, where they can be: two, four ... LANES fill a row."""
     cdef const Conv2d *q = &f.q
@@ -69,6 +78,8 @@ cdef void plan(Winograd *f, int team) noexcept:
     cdef int64_t lanes = K.lanes, wanted = UNIT_TILES, row_units, per_image, shares = team
     f.blocks, f.outs = ceil_div(q.c, lanes), ceil_div(q.o, 2 * lanes)
     f.rows, f.cols = ceil_div(q.oh + f.top, f.side), ceil_div(q.ow + f.left, f.side)
+    f.whole_rows = f.rows - short_tiles(f, f.rows, q.oh + f.top)
+    f.whole_cols = f.cols - short_tiles(f, f.cols, q.ow + f.left)
     per_image = f.rows * f.cols
     f.vectors = 0
     f.few = q.n * per_image <= (FEW_TILES // 2 if f.m == STRIDED else FEW_TILES)
@@ -115,33 +126,34 @@ cdef Winograd of_group(const Winograd *whole, int64_t group) noexcept nogil:
     return f
 
 
-cdef inline int64_t unit_tiles(const Winograd *f, int64_t unit, Tiles *t, int64_t *images) noexcept nogil:
-    """The rectangle of a unit and its number of images; returns the first image."""
+cdef inline int64_t unit_tiles(const Winograd *f, int64_t unit, Tiles *t) noexcept nogil:
+    """The rectangle of a unit, whose `image` is the first of its images; returns which that is."""
     cdef int64_t across = ceil_div(f.cols, f.unit_cols), down = ceil_div(f.rows, f.unit_rows)
     cdef int64_t first = unit // (across * down) * f.unit_images
     t.col, t.row = unit % across * f.unit_cols, unit // across % down * f.unit_rows
     t.cols, t.rows = min(f.unit_cols, f.cols - t.col), min(f.unit_rows, f.rows - t.row)
-    images[0] = min(f.unit_images, f.q.n - first)
+    t.whole_rows, t.whole_cols = f.whole_rows, f.whole_cols
+    t.image, t.images = 0, min(f.unit_images, f.q.n - first)
     return first
 
 
 cdef void transform_input(const Winograd *f, int64_t unit, int64_t block, float *stage, float *v) noexcept nogil:
     """One block of channels of a unit."""
     cdef Tiles t
-    cdef int64_t images, lanes = K.lanes, plane = f.q.h * f.q.w, i
-    cdef int64_t first = unit_tiles(f, unit, &t, &images), channels = min(lanes, f.q.c - block * lanes)
+    cdef int64_t lanes = K.lanes, plane = f.q.h * f.q.w
+    cdef int64_t first = unit_tiles(f, unit, &t), channels = min(lanes, f.q.c - block * lanes)
     cdef const float *x
     v += block * f.tiles * lanes
-    for i in range(images):
-        x = f.x + (first + i) * f.x_image + block * lanes * plane
+    for t.image in range(t.images):
+        x = f.x + (first + t.image) * f.x_image + block * lanes * plane
         if f.m == STRIDED:
-            K.winograd_stride_input(f.rotated, &f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+            K.winograd_stride_input(f.rotated, &f.q, x, channels, &t, stage, v, f.v_step)
         elif f.m == 3:
-            K.winograd3_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+            K.winograd3_input(&f.q, x, channels, &t, stage, v, f.v_step)
         elif f.m == 4:
-            K.winograd4_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+            K.winograd4_input(&f.q, x, channels, &t, stage, v, f.v_step)
         else:
-            K.winograd2_input(&f.q, x, channels, &t, stage, v + i * t.rows * t.cols * lanes, f.v_step)
+            K.winograd2_input(&f.q, x, channels, &t, stage, v, f.v_step)
 
 
 cdef void transform_weights_of(
@@ -176,36 +188,36 @@ cdef void multiply(const Winograd *f, int64_t unit, int64_t block, int64_t first
                    const float *u, int64_t u_step, float *products) noexcept nogil:
     """Products of a unit by some input channels, for one block of outputs; added to those of the channels before."""
     cdef Tiles t
-    cdef int64_t images, lanes = K.lanes, outs = min(2 * lanes, f.q.o - block * 2 * lanes)
-    unit_tiles(f, unit, &t, &images)
+    cdef int64_t lanes = K.lanes, outs = min(2 * lanes, f.q.o - block * 2 * lanes)
+    unit_tiles(f, unit, &t)
     v += first * f.tiles
     if f.m == STRIDED:
-        K.winograd_stride_products(images * t.rows * t.cols, channels, outs, v, f.v_step, f.tiles * lanes, u, u_step,
-                                   products, f.m_step, first > 0)
+        K.winograd_stride_products(&t, channels, outs, v, f.v_step, f.tiles * lanes, u, u_step, products, f.m_step,
+                                   first > 0)
     else:
-        K.winograd_products(f.positions, images * t.rows * t.cols, channels, outs, v, f.v_step, f.tiles * lanes, u,
-                            u_step, products, f.m_step, first > 0)
+        K.winograd_products(f.m + f.overlap, &t, channels, outs, v, f.v_step, f.tiles * lanes, u, u_step, products,
+                            f.m_step, first > 0)
 
 
 cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const float *products,
                        float *stage) noexcept nogil:
     """A unit's outputs from their products, for one block of outputs."""
     cdef Tiles t
-    cdef int64_t images, lanes = K.lanes, i, half, o, outs
-    cdef int64_t first = unit_tiles(f, unit, &t, &images)
+    cdef int64_t lanes = K.lanes, half, o, outs
+    cdef int64_t first = unit_tiles(f, unit, &t)
     cdef int64_t plane = (f.q.oh // 2) * (f.q.ow // 2) if f.taps != NULL else f.q.oh * f.q.ow
     cdef const float *bias
     cdef const float *added
     cdef const float *m
-    for i in range(images):
+    for t.image in range(t.images):
         for half in range(2):
             o = (2 * block + half) * lanes
             outs = min(lanes, f.q.o - o)
             if outs <= 0:
                 break
             bias = f.bias + o if f.bias != NULL else NULL
-            m = products + (i * t.rows * t.cols * 2 + half) * lanes
-            o = (first + i) * f.y_image + o * plane
+            m = products + half * lanes
+            o = (first + t.image) * f.y_image + o * plane
             added = f.residual + o if f.residual != NULL else NULL
             if f.taps != NULL:
                 K.winograd4_output_pool(&f.q, &t, m, f.m_step, outs, bias, stage, f.y + o, f.taps + o)

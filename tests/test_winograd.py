@@ -126,6 +126,17 @@ def test_what_comes_behind(isa, x_shape, o, padding):
             np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize("height, width", [(6, 9), (14, 14), (5, 10), (2, 13), (26, 30)])
+def test_many_channels_in_tiles_that_end_short(isa, height, width):
+    geom = Conv2dGeometry.of((3, 65, height, width), (70, 65, 3, 3), 1, 1)
+    x, w, b, g = draw(*geom.x_shape), draw(*geom.w_shape), draw(70) - 3, draw(*geom.y_shape)
+    wide = [a.astype(float) for a in (x, w, b, g)]
+    y = REFERENCE.conv2d(*wide[:3], geom)
+    assert_close(winograd.conv2d4(x, w, b, geom), y, 9 * geom.c + 1, 1.5e-5)
+    assert_close(winograd.conv2d4_dx(g, w, geom), REFERENCE.conv2d_dx(wide[3], wide[1], geom), 9 * geom.o, 1.5e-5)
+    assert_close(winograd.conv2d4_relu_pool(x, w, b, geom)[0], REFERENCE.relu_max_pool2d(y)[0], 9 * geom.c + 1, 1.5e-5)
+
+
 def test_pooling_takes_the_first_of_equals_and_nan_above_all():
     x, w = np.ones((1, 1, 8, 8), "f4"), np.ones((1, 1, 3, 3), "f4")
     geom = Conv2dGeometry.of(x.shape, w.shape, 1, 1)

@@ -51,9 +51,10 @@ typedef struct Conv2d {
     int64_t n, c, h, w, o, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, uh, uw, oh, ow;
 } Conv2d;
 
-/* A rectangle of Winograd's tiles of an image, counted in tiles. */
+/* A rectangle of Winograd's tiles, counted in tiles, of one image or the same of several. Tiles of an image from whole_rows
+ * and whole_cols on have one output less along that axis. */
 typedef struct Tiles {
-    int64_t row, rows, col, cols;
+    int64_t row, rows, col, cols, whole_rows, whole_cols, image, images;
 } Tiles;
 
 /* Floats that are read soon, `runs` of them `step` apart; their length is with who takes them. */

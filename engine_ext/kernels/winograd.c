@@ -4,12 +4,36 @@
  * where channels are summed by products. Points 0, +-5/8, +-3/2 and infinity: exact in binary, as cheap as 0, +-1, +-2 and
  * 2 to 4 times more accurate. Images stay NCHW outside; here vectors hold channels, so pixels are transposed on the way in
  * and out, through a stage [row][column][LANES].
+ *
+ * The point at infinity is in a tile's last output alone. Where a row of tiles would end behind the image, its last tiles have
+ * an output less, and no products there.
  */
+#include "windows.h"
 
 #define NEAR (5.0f / 8)
 #define FAR (3.0f / 2)
 #define NEAR2 (NEAR * NEAR)
 #define FAR2 (FAR * FAR)
+
+/* --- where tiles are */
+
+/* The first output of a tile along an axis. */
+INLINE int64_t tile_start(int64_t tile, int64_t whole, int64_t side) { return tile * side - max64(tile - whole, 0); }
+
+/* Rows and columns of the rectangle whose tiles are whole. */
+INLINE int64_t whole_rows(const Tiles *t) { return min64(max64(t->whole_rows - t->row, 0), t->rows); }
+INLINE int64_t whole_cols(const Tiles *t) { return min64(max64(t->whole_cols - t->col, 0), t->cols); }
+
+/* Where a tile's vectors lie: those of all images that end short along both axes, neither, ... in this order: short columns,
+ * whole ones, short rows, both. What needs whole rows, or whole columns, or both is a run. */
+INLINE int64_t tile_place(const Tiles *t, int64_t i, int64_t j)
+{
+    const int64_t down = whole_rows(t), across = whole_cols(t), below = t->rows - down, beside = t->cols - across;
+    if (i < down && j >= across) return (t->image * down + i) * beside + j - across;
+    if (i < down) return t->images * down * beside + (t->image * down + i) * across + j;
+    if (j < across) return t->images * down * t->cols + (t->image * below + i - down) * across + j;
+    return t->images * (t->rows * t->cols - below * beside) + (t->image * below + i - down) * beside + j - across;
+}
 
 /* --- pixels of planes to vectors of channels */
 
@@ -144,12 +168,18 @@ INLINE void input(const int m, const Conv2d *q, const float *x, int64_t channels
                   int64_t step)
 {
     const int overlap = m == 3 ? 3 : 2;
-    int64_t height = t->rows * m + overlap, width = t->cols * m + overlap, row = width * LANES;
-    stage_box(x, q->h, q->w, channels, t->row * m - q->pt, t->col * m - q->pl, height, width, stage);
+    const int64_t top = tile_start(t->row, t->whole_rows, m), left = tile_start(t->col, t->whole_cols, m);
+    const int64_t height = tile_start(t->row + t->rows - 1, t->whole_rows, m) - top + m + overlap;
+    const int64_t width = tile_start(t->col + t->cols - 1, t->whole_cols, m) - left + m + overlap, row = width * LANES;
+    stage_box(x, q->h, q->w, channels, top - q->pt, left - q->pl, height, width, stage);
     for (int64_t i = 0; i < t->rows; i++)
-        for (int64_t j = 0; j < t->cols; j++, v += LANES)
-            if (m == 2) input_tile2(stage + i * m * row + j * m * LANES, row, v, step);
-            else input_tile4(stage + i * m * row + j * m * LANES, row, v, step);
+        for (int64_t j = 0; j < t->cols; j++) {
+            const float *d = stage + (tile_start(t->row + i, t->whole_rows, m) - top) * row +
+                             (tile_start(t->col + j, t->whole_cols, m) - left) * LANES;
+            float *to = v + tile_place(t, i, j) * LANES;
+            if (m == 2) input_tile2(d, row, to, step);
+            else input_tile4(d, row, to, step);
+        }
 }
 
 /* Transforms the inputs of a rectangle of tiles of one image, up to LANES channels of it. A tile of m x m outputs has
@@ -160,7 +190,7 @@ static void winograd4_input(
     int64_t channels,       /* 1 .. LANES; lanes beyond become 0 */
     const Tiles *t,
     float *stage,           /* scratch [t->rows * 4 + 2][t->cols * 4 + 2][LANES] */
-    float *v,               /* OUT [position 6 * i + j][t->rows][t->cols][LANES] */
+    float *v,               /* OUT [position 6 * i + j][tile_place][LANES] */
     int64_t step)           /* floats between positions: an odd number of lines, or they share sets of the cache */
 {
     input(4, q, x, channels, t, stage, v, step);

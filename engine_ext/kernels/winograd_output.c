@@ -3,7 +3,6 @@
  * Behind the outputs come bias, ReLU and max pooling by 2x2, whose windows a tile holds whole; or something added, as a
  * network's shortcut is, and ReLU.
  */
-#include "windows.h"
 
 /* --- products */
 
@@ -67,24 +66,41 @@ INLINE int64_t rows_of(int64_t count)
     return ((count + pieces - 1) / pieces + 1) / 2 * 2;
 }
 
-/* m = (m +) v * u at every position. An odd number of tiles is rounded up: v and m have room for one more. */
+/* m = (m +) v * u at one position, for tiles that have what it is for: the last output row, the last column. An odd number of
+ * tiles is rounded up. */
+INLINE void position_products(int last_row, int last_col, const Tiles *t, int64_t channels, int64_t outs, const float *v,
+                              int64_t block, const float *u, float *m, int accumulate)
+{
+    const int64_t down = whole_rows(t), across = whole_cols(t), beside = t->images * down * (t->cols - across);
+    const int64_t first = last_col ? beside : 0;
+    const int64_t end = last_row   ? t->images * down * t->cols
+                        : last_col ? beside + t->images * t->rows * across
+                                   : t->images * t->rows * t->cols;
+    if (first >= end) return;
+    const int64_t rows = rows_of(end - first);
+    for (int64_t i = first; i < end; i += rows) {
+        int64_t here = end - i < rows ? end - i : rows;
+        for (int64_t c = 0; c < channels; c += TERMS)
+            products[(here - 1) / 2][0][outs > LANES](channels - c < TERMS ? channels - c : TERMS,
+                                                      v + c / LANES * block + i * LANES, block, u + c * 2 * LANES,
+                                                      m + i * 2 * LANES, accumulate || c > 0);
+    }
+}
+
+/* The same at every position. v and m have room for one more tile. */
 static void winograd_products(
-    int64_t positions, int64_t tiles, int64_t channels, int64_t outs,
-    const float *v, int64_t v_step,         /* IN [position][channel block][tile][LANES] */
+    int64_t points,                         /* along an axis: the last is that at infinity */
+    const Tiles *t,                         /* of all images */
+    int64_t channels, int64_t outs,
+    const float *v, int64_t v_step,         /* IN [position][channel block][tile_place][LANES] */
     int64_t block,                          /* floats between the channel blocks of v */
     const float *u, int64_t u_step,         /* IN [position][channel][2 * LANES] */
-    float *m, int64_t m_step,               /* OUT [position][tile][2 * LANES], the first outs (rounded up to vectors) */
+    float *m, int64_t m_step,               /* OUT [position][tile_place][2 * LANES], the first outs (rounded up to vectors) */
     int accumulate)
 {
-    int64_t rows = rows_of(tiles);
-    for (int64_t p = 0; p < positions; p++, v += v_step, u += u_step, m += m_step)
-        for (int64_t t = 0; t < tiles; t += rows) {
-            int64_t here = tiles - t < rows ? tiles - t : rows;
-            for (int64_t c = 0; c < channels; c += TERMS)
-                products[(here - 1) / 2][0][outs > LANES](channels - c < TERMS ? channels - c : TERMS,
-                                                          v + c / LANES * block + t * LANES, block, u + c * 2 * LANES,
-                                                          m + t * 2 * LANES, accumulate || c > 0);
-        }
+    for (int64_t i = 0; i < points; i++)
+        for (int64_t j = 0; j < points; j++, v += v_step, u += u_step, m += m_step)
+            position_products(i == points - 1, j == points - 1, t, channels, outs, v, block, u, m, accumulate);
 }
 
 /* The same with tiles in lanes: one or two vectors of them at each position. */
@@ -219,9 +235,10 @@ INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t,
 {
     const int side = pool ? m / 2 : m;      /* of what a tile gives */
     int64_t oh = pool ? q->oh / 2 : q->oh, ow = pool ? q->ow / 2 : q->ow;
-    int64_t top = t->row * side, left = t->col * side;
-    int64_t height = oh - top < t->rows * side ? oh - top : t->rows * side;
-    int64_t width = ow - left < t->cols * side ? ow - left : t->cols * side;
+#define TILE_ROW(i) (tile_start(t->row + (i), t->whole_rows, m) * side / m)
+#define TILE_COLUMN(j) (tile_start(t->col + (j), t->whole_cols, m) * side / m)
+    int64_t top = TILE_ROW(0), left = TILE_COLUMN(0);
+    int64_t height = min64(oh, TILE_ROW(t->rows)) - top, width = min64(ow, TILE_COLUMN(t->cols)) - left;
     int64_t done = 0, taps_done = 0;
     float *tap_stage = stage + t->rows * t->cols * side * side * LANES + LANES * LANES;
     vec b = bias ? load_first(bias, outs) : (vec){0};
@@ -230,12 +247,12 @@ INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t,
     if (added) added += top * ow + left;
     if (pool) taps += top * ow + left;
     for (int64_t i = 0; i < t->rows; i++) {
-        int64_t rows = height - i * side < side ? height - i * side : side;
-        for (int64_t j = 0; j < t->cols; j++, positions += 2 * LANES) {
+        const int64_t row = TILE_ROW(i) - top, rows = min64(height, TILE_ROW(i + 1) - top) - row;
+        for (int64_t j = 0; j < t->cols; j++) {
             vec pixels[4][4];
             ivec at[2][2];
-            int64_t columns = width - j * side < side ? width - j * side : side;
-            output_tile(m, positions, step, b, pixels);
+            const int64_t column = TILE_COLUMN(j) - left, columns = min64(width, TILE_COLUMN(j + 1) - left) - column;
+            output_tile(m, positions + tile_place(t, i, j) * 2 * LANES, step, b, pixels);
             if (pool)
 #pragma GCC unroll 2
                 for (int k = 0; k < side; k++)
@@ -248,7 +265,7 @@ INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t,
 #pragma GCC unroll 4
             for (int k = 0; k < side; k++) {
                 if (k >= rows) break;
-                int64_t place = ((i * side + k) * width + j * side) * LANES;
+                int64_t place = ((row + k) * width + column) * LANES;
 #pragma GCC unroll 4
                 for (int l = 0; l < side; l++) {
                     if (l >= columns) break;
@@ -258,24 +275,26 @@ INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t,
             }
         }
         if (width == ow) {      /* whole rows are one run */
-            int64_t ready = i * side + side < height ? (i * side + side) * width : height * width;
+            int64_t ready = (row + rows) * width;
             done = unstage_run(stage, done, ready, ready == height * width, relu, added, y, oh * ow, outs);
             if (pool) taps_done = unstage_taps(tap_stage, taps_done, ready, ready == height * width, taps, oh * ow, outs);
             continue;
         }
-        for (int64_t k = i * side; k < i * side + rows; k++) {
+        for (int64_t k = row; k < row + rows; k++) {
             unstage_run(stage + k * width * LANES, 0, width, 1, relu, added ? added + k * ow : NULL, y + k * ow, oh * ow,
                         outs);
             if (pool) unstage_taps(tap_stage + k * width * LANES, 0, width, 1, taps + k * ow, oh * ow, outs);
         }
     }
+#undef TILE_ROW
+#undef TILE_COLUMN
 }
 
 /* Outputs of a rectangle of tiles of one image, up to LANES channels. */
 static void winograd4_output(
     const Conv2d *q,        /* oh and ow count */
     const Tiles *t,
-    const float *m, int64_t step,   /* IN [position][t->rows][t->cols], tiles 2 * LANES apart */
+    const float *m, int64_t step,   /* IN [position][tile_place], tiles 2 * LANES apart */
     int64_t outs,           /* 1 .. LANES */
     const float *bias,      /* IN [outs] or NULL */
     const float *added,     /* IN, as y, or NULL */

@@ -4,7 +4,8 @@
  * four outputs, and w1 x[2i + 1], one product each: 9 in place of 12, 81 in place of 144 for a tile of 4x4 outputs.
  * The input gradient turns that round: tiles of 8x8, every other row from five products, the rest from one each. Positions 0 to 4
  * along an axis are those of F(4, 2), points +-1/2, +-5/4 and infinity; 5 to 8 belong to the odd rows, and have one weight in
- * common: 9 * i + j counts them, 6 * i + j their weights. Other points were no more accurate.
+ * common: 9 * i + j counts them, 6 * i + j their weights. Positions 4 and 8 serve a tile's last output, its last two going
+ * back, alone: see winograd.c. Other points were no more accurate.
  */
 
 /* --- inputs: pixels of the forward direction, or (back) gradients */
@@ -47,11 +48,15 @@ INLINE void input_stride(const int way, const Conv2d *q, const float *x, int64_t
 {
     const int apart = way ? 4 : 8, extent = way ? 5 : 9;
     const int64_t before_y = way ? way == BACK_EVEN : q->pt, before_x = way ? way == BACK_EVEN : q->pl;
-    const int64_t height = t->rows * apart + 1, width = t->cols * apart + 1;
-    stage_box(x, q->h, q->w, channels, t->row * apart - before_y, t->col * apart - before_x, height, width, stage);
+#define TILE_ROW(i) (tile_start(t->row + (i), t->whole_rows, 4) * apart / 4)
+#define TILE_COLUMN(j) (tile_start(t->col + (j), t->whole_cols, 4) * apart / 4)
+    const int64_t top = TILE_ROW(0), left = TILE_COLUMN(0);
+    const int64_t height = TILE_ROW(t->rows - 1) - top + apart + 1, width = TILE_COLUMN(t->cols - 1) - left + apart + 1;
+    stage_box(x, q->h, q->w, channels, top - before_y, left - before_x, height, width, stage);
     for (int64_t i = 0; i < t->rows; i++)
-        for (int64_t j = 0; j < t->cols; j++, v += LANES) {
-            const float *d = stage + (i * width + j) * apart * LANES;
+        for (int64_t j = 0; j < t->cols; j++) {
+            const float *d = stage + ((TILE_ROW(i) - top) * width + TILE_COLUMN(j) - left) * LANES;
+            float *to = v + tile_place(t, i, j) * LANES;
             vec lines[5][9];
 #pragma GCC unroll 9
             for (int c = 0; c < extent; c++) {
@@ -63,15 +68,17 @@ INLINE void input_stride(const int way, const Conv2d *q, const float *x, int64_t
                 for (int r = 0; r < 5; r++) lines[r][c] = positions[r];
             }
 #pragma GCC unroll 5
-            for (int r = 0; r < 5; r++) input_row(way, lines[r], v + 9 * r * step, step);
+            for (int r = 0; r < 5; r++) input_row(way, lines[r], to + 9 * r * step, step);
 #pragma GCC unroll 4
             for (int r = 0; r < 4; r++) {
                 vec line[9];
 #pragma GCC unroll 9
                 for (int c = 0; c < extent; c++) line[c] = load(d + (ODD_ROW(way, r) * width + c) * LANES);
-                input_row(way, line, v + 9 * (5 + r) * step, step);
+                input_row(way, line, to + 9 * (5 + r) * step, step);
             }
         }
+#undef TILE_ROW
+#undef TILE_COLUMN
 }
 
 /* Transforms the inputs of a rectangle of tiles of one image, up to LANES channels of it. */
@@ -82,7 +89,7 @@ static void winograd_stride_input(
     int64_t channels,       /* 1 .. LANES; lanes beyond become 0 */
     const Tiles *t,
     float *stage,           /* scratch: vectors of 8 (back: 4) rows and columns a tile, and one of each more */
-    float *v,               /* OUT [position][t->rows][t->cols][LANES] */
+    float *v,               /* OUT [position][tile_place][LANES] */
     int64_t step)           /* floats between positions */
 {
     if (!back) input_stride(FORWARD_WAY, q, x, channels, t, stage, v, step);
@@ -100,16 +107,14 @@ static void winograd_stride_weights(const float *w, int64_t out_step, int64_t in
 }
 
 /* m = (m +) v * u at every position, see winograd_products. */
-static void winograd_stride_products(int64_t tiles, int64_t channels, int64_t outs, const float *v, int64_t v_step,
+static void winograd_stride_products(const Tiles *t, int64_t channels, int64_t outs, const float *v, int64_t v_step,
                                      int64_t block, const float *u, int64_t u_step, float *m, int64_t m_step,
                                      int accumulate)
 {
-    for (int i = 0; i < 9; i++, v += 9 * v_step, m += 9 * m_step) {
-        const float *line = u + (i < 5 ? i : 5) * 6 * u_step;
-        winograd_products(5, tiles, channels, outs, v, v_step, block, line, u_step, m, m_step, accumulate);
-        winograd_products(4, tiles, channels, outs, v + 5 * v_step, v_step, block, line + 5 * u_step, 0, m + 5 * m_step,
-                          m_step, accumulate);
-    }
+    for (int64_t i = 0; i < 9; i++)
+        for (int64_t j = 0; j < 9; j++, v += v_step, m += m_step)
+            position_products(i == 4 || i == 8, j == 4 || j == 8, t, channels, outs, v, block,
+                              u + (min64(i, 5) * 6 + min64(j, 5)) * u_step, m, accumulate);
 }
 
 /* --- outputs */
@@ -136,23 +141,24 @@ INLINE void output_stride(const int way, const Conv2d *q, const Tiles *t, const 
 {
     const int side = way ? 8 : 4;
     const vec b = bias ? load_first(bias, outs) : (vec){0};
-    const int64_t top = t->row * side - cropped(way, q->pt);
-    const int64_t left = t->col * side - cropped(way, q->pl);
-    const int64_t y0 = max64(top, 0), y1 = min64(top + t->rows * side, q->oh), plane = q->oh * q->ow;
-    const int64_t x0 = max64(left, 0), x1 = min64(left + t->cols * side, q->ow), width = x1 - x0;
+#define TILE_ROW(i) (tile_start(t->row + (i), t->whole_rows, 4) * side / 4 - cropped(way, q->pt))
+#define TILE_COLUMN(j) (tile_start(t->col + (j), t->whole_cols, 4) * side / 4 - cropped(way, q->pl))
+    const int64_t y0 = max64(TILE_ROW(0), 0), y1 = min64(TILE_ROW(t->rows), q->oh), plane = q->oh * q->ow;
+    const int64_t x0 = max64(TILE_COLUMN(0), 0), x1 = min64(TILE_COLUMN(t->cols), q->ow), width = x1 - x0;
     int64_t done = 0;
     if (y0 >= y1 || x0 >= x1) return;
     y += y0 * q->ow + x0;
     for (int64_t i = 0; i < t->rows; i++) {
-        const int64_t row = top + i * side, first = max64(y0 - row, 0), last = min64(y1 - row, side);
-        for (int64_t j = 0; j < t->cols; j++, positions += 2 * LANES) {
-            const int64_t column = left + j * side;
+        const int64_t row = TILE_ROW(i), first = max64(y0 - row, 0), last = min64(y1, TILE_ROW(i + 1)) - row;
+        for (int64_t j = 0; j < t->cols; j++) {
+            const int64_t column = TILE_COLUMN(j), stop = min64(x1, TILE_COLUMN(j + 1));
+            const float *tile = positions + tile_place(t, i, j) * 2 * LANES;
             vec lines[8][9];
 #pragma GCC unroll 9
             for (int c = 0; c < 9; c++) {
                 vec down[9], pixels[8];
 #pragma GCC unroll 9
-                for (int r = 0; r < 9; r++) down[r] = load(positions + (9 * r + c) * step);
+                for (int r = 0; r < 9; r++) down[r] = load(tile + (9 * r + c) * step);
                 output_halves(way, down, pixels);
 #pragma GCC unroll 8
                 for (int r = 0; r < side; r++) lines[r][c] = pixels[r];
@@ -163,18 +169,20 @@ INLINE void output_stride(const int way, const Conv2d *q, const Tiles *t, const 
                 output_halves(way, lines[r], pixels);
 #pragma GCC unroll 8
                 for (int c = 0; c < side; c++) {
-                    if (column + c < x0 || column + c >= x1) continue;
+                    if (column + c < x0 || column + c >= stop) continue;
                     store(to + c * LANES, pixels[c] + b);
                 }
             }
         }
-        const int64_t ready = min64(row + side, y1) - y0;
+        const int64_t ready = row + last - y0;
         if (width == q->ow)     /* whole rows are one run */
             done = unstage_run(stage, done, ready * width, i == t->rows - 1, relu, NULL, y, plane, outs);
         else
             for (; done < ready; done++)
                 unstage_run(stage + done * width * LANES, 0, width, 1, relu, NULL, y + done * q->ow, plane, outs);
     }
+#undef TILE_ROW
+#undef TILE_COLUMN
 }
 
 /* Outputs of a rectangle of tiles of one image, up to LANES channels. */
@@ -182,7 +190,7 @@ static void winograd_stride_output(
     int back,
     const Conv2d *q,        /* of the direction computed: oh, ow, pt and pl count */
     const Tiles *t,
-    const float *m, int64_t step,   /* IN [position][t->rows][t->cols], tiles 2 * LANES apart */
+    const float *m, int64_t step,   /* IN [position][tile_place], tiles 2 * LANES apart */
     int64_t outs,           /* 1 .. LANES */
     const float *bias,      /* IN [outs] or NULL */
     int relu,
