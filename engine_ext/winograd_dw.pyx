@@ -30,7 +30,8 @@ cdef enum:
     PARTS = 16                  # at most
     PART_TILES = 64             # that make a part worth its sums
     PARTS_BYTES = 5 << 20       # of the sums of all parts
-    OWN_BYTES = 600 << 10       # of a chunk in a thread's cache
+    OWN_BYTES = 600 << 10       # of a chunk in a thread's cache, but
+    OWN_TILES = 32              # so many at least: sums that do not fit in are read and written for each chunk
     SHARED_BYTES = 4 << 20      # of a chunk for all threads; or as large as the sums that it is added to, up to
     LARGEST_BYTES = 16 << 20
     LINE = 16                   # floats of a cache line
@@ -82,12 +83,12 @@ cdef void plan(Gradient *t) noexcept nogil:
     while 2 * t.parts <= most:
         t.parts *= 2
     row_bytes = t.positions * t.across * (t.inputs + t.outputs) * lanes * sizeof(float)
-    chunk_bytes = OWN_BYTES
+    chunk_bytes = max(OWN_BYTES, OWN_TILES // t.across * row_bytes)
     if t.parts == 1:
         chunk_bytes = min(max(t.u_part * <int64_t>sizeof(float), SHARED_BYTES), LARGEST_BYTES)
     t.rows = min(max(chunk_bytes // row_bytes, 1), ceil_div(t.total, t.parts))
-    if t.parts > 1 and t.rows > t.down:
-        t.rows -= t.rows % t.down   # whole images, which lie in one piece
+    if t.parts > 1:     # whole images, which lie in one piece, or even shares of one
+        t.rows = t.rows - t.rows % t.down if t.rows > t.down else ceil_div(t.down, ceil_div(t.down, t.rows))
     t.tiles = t.rows * t.across
     t.block = t.tiles * lanes
     t.v_step, t.d_step = t.inputs * t.block + PAD, t.outputs * t.block + PAD
@@ -118,17 +119,19 @@ cdef int own_sums(Gradient *t, int team) except -1:
 cdef void sum_part(const Gradient *whole, int64_t part, char *scratch) noexcept nogil:
     """One part of the tiles, chunk by chunk."""
     cdef Gradient t = whole[0]
-    cdef int64_t first = part * t.total // t.parts, last = (part + 1) * t.total // t.parts, chunk, start, rows, i
+    cdef int64_t first = part * t.total // t.parts, last = (part + 1) * t.total // t.parts, start = first, rows, i
     cdef Runs upcoming[2]
     t.v, t.d, t.u = <float *>scratch, <float *>(scratch + t.v_bytes), t.u + part * t.u_part
-    for chunk in range(ceil_div(last - first, t.rows)):
-        start = first + chunk * t.rows
+    while start < last:
         rows = min(t.rows, last - start)
+        if t.rows < t.down:
+            rows = min(rows, t.down - start % t.down)
         for i in range(t.inputs + t.outputs):
             transform(&t, start, 0, rows, i, <float *>(scratch + t.v_bytes + t.d_bytes))
         find_upcoming(&t, start + rows, upcoming)
-        sums(&t, 0, POINTS, t.inputs, t.outputs, rows * t.across, t.v, t.d, t.u, t.u_step, t.u_block, chunk > 0,
+        sums(&t, 0, POINTS, t.inputs, t.outputs, rows * t.across, t.v, t.d, t.u, t.u_step, t.u_block, start > first,
              upcoming)
+        start += rows
 
 
 cdef void find_upcoming(const Gradient *t, int64_t start, Runs *upcoming) noexcept nogil:
@@ -143,8 +146,8 @@ cdef void find_upcoming(const Gradient *t, int64_t start, Runs *upcoming) noexce
         upcoming[0].runs = ceil_div(images * t.x_image, upcoming[0].step)
         upcoming[1].runs = ceil_div(images * t.g_image, upcoming[1].step)
     elif images == 0 and not t.strided:     # some rows of an image
-        upcoming[0] = Runs(upcoming[0].at + 4 * row * q.w, q.h * q.w, q.c)
-        upcoming[1] = Runs(upcoming[1].at + 4 * row * q.ow, q.oh * q.ow, q.o)
+        upcoming[0] = Runs(upcoming[0].at + t.side * row * q.w, q.h * q.w, q.c)
+        upcoming[1] = Runs(upcoming[1].at + t.side * row * q.ow, q.oh * q.ow, q.o)
 
 
 cdef int shared_sums(Gradient *t, int team) except -1:

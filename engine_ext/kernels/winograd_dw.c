@@ -8,9 +8,9 @@
 /* Values of g0 + g1 p + g2 p^2 + g3 p^3 at +p and -p. */
 INLINE void gradient_pair(vec g0, vec g1, vec g2, vec g3, const float p, vec *plus, vec *minus)
 {
-    vec even = g0 + g2 * (p * p), odd = g1 + g3 * (p * p);
-    *plus = even + odd * p;
-    *minus = even - odd * p;
+    vec even = g0 + g2 * (p * p), odd = alone(g1 * p + g3 * (p * p * p));
+    *plus = even + odd;
+    *minus = even - odd;
 }
 
 INLINE void gradient_row(const vec g[4], float *d, int64_t step)

@@ -122,14 +122,6 @@ static void winograd_tiles_products(
 
 /* --- outputs: A^T m A */
 
-/* A product on its own: with which of two a sum is contracted is the compiler's choice, and would be another one, with
- * other bits, for each ending. */
-INLINE vec alone(vec product)
-{
-    __asm__("" : VEC_REGISTER(product));
-    return product;
-}
-
 /* Six positions to four pixels. */
 INLINE void output_line4(const vec m[6], vec y[4])
 {

@@ -62,7 +62,8 @@ INLINE void tiles_input(const int pieces, const Lines *s, const float *x, int64_
                 if (pieces == 2)
                     d[r] = (vec)((ivec)d[r] | (ivec)load_lanes(from[k + 1] + row * width, s->lanes[row][k + 1], 0.0f));
             }
-            vec even = d[4 - half] - other2 * d[2 - half], odd = point * (d[3 - half] - other2 * d[1 - half]);
+            vec even = d[4 - half] - other2 * d[2 - half];
+            vec odd = alone(point * d[3 - half] - point * other2 * d[1 - half]);
             a[2 * half][i] = d[4] - (NEAR2 + FAR2) * d[2] + NEAR2 * FAR2 * d[0];
             a[1 - half][i] = even + odd;
             a[2 - half][i] = even - odd;
