@@ -314,6 +314,8 @@ INLINE void weights(const int m, const float *w, int64_t out_step, int64_t in_st
     memset(taps, 0, sizeof taps);
     for (int64_t c = 0; c < channels; c++, u += 2 * LANES) {
         if (rotated) {
+            if (c + 4 < channels)   /* channels are pages apart */
+                for (int i = 0; i < 9 * LANES; i += 16) __builtin_prefetch(w + (c + 4) * in_step + i);
             taps_of_outputs(taps, w + c * in_step, outs);
             weight_tile(m, taps + 8 * LANES, -1, u, step);
             continue;
