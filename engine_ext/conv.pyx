@@ -10,6 +10,7 @@ weight gradient is in conv_dw.pyx, explicit im2col in unfold.pyx.
 
 from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memset
 
 cimport numpy as cnp
 from numpy cimport PyArray_DATA, PyArray_DIM, PyArray_NDIM
@@ -67,6 +68,7 @@ cdef int convolve(Convolution *f) except -1:
     f.rows = q.o // q.groups
     f.uh, f.uw = min(q.uh, q.oh), min(q.uw, q.ow)
     f.woven = f.uh * f.uw > 1
+    f.hollow = f.woven and f.bias == NULL
     f.way = best_way(f)
     f.staged = not axis_as_is(&f.down) or not axis_as_is(&f.along) or (f.way == DIRECT and q.ow // f.uw < K.lanes)
     f.natural = q.uh == q.uw == 1 and not f.rotated and few_outside(q)
@@ -90,6 +92,8 @@ cdef int convolve(Convolution *f) except -1:
     f.phases = <Phase *>tables.data
     tabulate(f, <int64_t *>(f.phases + phases), <float *>weights.data)
     f.stages = <float *>stage.data if f.staged else NULL
+    if f.hollow:
+        memset(scratch.data, 0, step * team)
     for first in range(ceil_div(q.n, max(wave, 1))):
         f.first = first * wave
         images = min(wave, q.n - f.first)
@@ -121,7 +125,8 @@ cdef Way best_way(const Convolution *f) noexcept nogil:
     cdef double across = ceil_div(f.rows, lanes) * (pixels * taps + lines * ceil_div(width, K.mr) * 9 * lanes)
     cdef double flipped = ceil_div(f.rows, lanes) * pixels * (taps + 8) + 3 * ceil_div(pixels, K.mr) * taps
     cdef double strips = ceil_div(pixels, lanes) * (taps + 3) * (f.rows + 1)
-    if q.kh * q.kw * q.uh * q.uw == 1 and width == f.stage.width and strips < min(min(packed, direct), across):
+    cdef bint one_tap = q.kh == q.kw == 1 and f.woven == f.hollow and width == f.stage.width
+    if one_tap and strips < min(min(packed, direct), across):
         return STRIPS
     if taps > 512 and width < 12 * ceil_div(width, K.mr):   # each weight, from the second cache, serves few pixels
         across *= 1.7
@@ -239,7 +244,7 @@ cdef void band_task(
     for i in range(f.uh * f.uw):
         t.p = f.phases + i
         t.lines, t.width = min(f.lines, t.p.lines - line), t.p.width
-        if t.lines <= 0 or t.width <= 0:
+        if t.lines <= 0 or t.width <= 0 or (f.hollow and t.p.taps == 0):
             continue
         t.y = <float *>scratch + i * f.apart if f.woven else y
         t.weights = t.p.weights + group * f.panels * t.p.taps * f.weight_width

@@ -50,7 +50,8 @@ cdef struct Convolution:
     int64_t weight_width, panels    # weights of how many outputs a panel holds, panels of a group
     int64_t uh, uw          # phases that have outputs
     Phase *phases           # [uh][uw]
-    bint woven              # whether there is more than one
+    bint woven              # whether there is more than one,
+    bint hollow             # and those without taps are zeros, which scratch is full of from the start
     int64_t lines, bands, blocks    # tasks of an image and group: bands of `lines`, blocks of row panels
     int64_t apart           # woven: floats of a phase's band
     size_t woven_bytes, band_bytes  # scratch of a task: phases before they are woven, a band before it is pooled
