@@ -6,8 +6,8 @@ Tiles are transformed, pixels and gradients, chunk by chunk, and the products of
 OWN     the tiles are cut into parts, each summed in order by one thread out of its own cache; the parts are added in
         order. How many there are depends on shapes alone, and so do the bits.
 SHARED  sums too large for copies, or few tiles: all threads transform a chunk that the shared cache holds, then each
-        adds the products of some positions. When one chunk holds all tiles and there are many channels, the sums of
-        two blocks of channels are turned into weights at once.
+        adds the products of some positions. When one chunk holds all tiles and there are many channels, or few
+        tiles, the sums of two blocks of channels are turned into weights at once.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -35,7 +35,8 @@ cdef enum:
     SHARED_BYTES = 4 << 20      # of a chunk for all threads; or as large as the sums that it is added to, up to
     LARGEST_BYTES = 16 << 20
     LINE = 16                   # floats of a cache line
-    TASKS = 16                  # worth having
+    TASKS = 16                  # worth having; two are enough of
+    FEW_TILES = 16              # at most, where another region of threads costs more than a thread that waits
     TASK_OUTPUTS = 8            # SHARED: blocks of outputs of a task
 
 
@@ -152,7 +153,7 @@ cdef void find_upcoming(const Gradient *t, int64_t start, Runs *upcoming) noexce
 
 cdef int shared_sums(Gradient *t, int team) except -1:
     cdef int64_t pairs = t.inputs * ceil_div(t.outputs, 2), groups = ceil_div(t.outputs, TASK_OUTPUTS)
-    cdef bint once = t.rows == t.total and pairs >= TASKS
+    cdef bint once = t.rows == t.total and (pairs >= TASKS or (pairs >= 2 and t.tiles <= FEW_TILES))
     cdef int64_t blocks = t.inputs + t.outputs, chunk, start, rows, i
     cdef size_t own = max(t.stage_bytes, piece(POINTS * (2 * t.square + PAD) * sizeof(float)))
     cdef size_t u_bytes = 0 if once else piece(t.u_part * sizeof(float))

@@ -37,6 +37,7 @@ LAYERS = {
     "parts": geometry(16, 32, 32, 32, 32), "parts, odd sizes": geometry(37, 17, 13, 19, 33, (2, 0, 1, 3)),
     "mnistnet": geometry(6, 32, 26, 26, 64, 0), "slices": geometry(2, 16, 16, 16, 40), "chunks": geometry(9, 150, 30, 30, 130),
     "one chunk": geometry(3, 130, 7, 7, 200), "parts, shares of images": geometry(3, 80, 44, 24, 70),
+    "few tiles": geometry(2, 40, 8, 8, 50),
     "groups": Conv2dGeometry.of((40, 66, 12, 12), (96, 22, 3, 3), 1, 1, 1, 3),
 }  # fmt: skip
 TILES = [
