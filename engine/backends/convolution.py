@@ -81,10 +81,17 @@ def many_channels(geom):
     return min(geom.c, geom.o) >= 16 * geom.groups
 
 
-def fills_tiles4(height, width):
-    """Whether tiles of 4x4 outputs need clearly fewer products than those of 2x2: not so on maps of 1, 2, 5 and 6."""
-    tiles4, tiles2 = (-(-height // m) * -(-width // m) for m in (4, 2))
-    return 36 * tiles4 < 0.9 * 16 * tiles2
+def fills_tiles4(geom, height, width):
+    """Whether tiles of 4x4 outputs need clearly fewer products than those of 2x2: not so on maps of 1 and 2, nor with
+    fewer than 64 channels, where tiles do not end short (engine_ext/winograd_units.pyx), of 5 and 6. Nor of a single
+    image of these: transforming its weights to more points takes longer."""
+    ends_short = geom.n > 1 and min(geom.c, geom.o) >= 64 * geom.groups
+    needed = {}
+    for m in (4, 2):
+        tiles = -(-height // m), -(-width // m)
+        spare = [min(t * m - n, t) if ends_short else 0 for t, n in zip(tiles, (height, width), strict=True)]
+        needed[m] = ((m + 2) * tiles[0] - spare[0]) * ((m + 2) * tiles[1] - spare[1])
+    return needed[4] < 0.9 * needed[2]
 
 
 def worth_tiles(geom):
@@ -93,11 +100,11 @@ def worth_tiles(geom):
 
 
 def wins4(geom):
-    return worth_tiles(geom) and fills_tiles4(geom.oh, geom.ow)
+    return worth_tiles(geom) and fills_tiles4(geom, geom.oh, geom.ow)
 
 
 def wins4_dx(geom):
-    return worth_tiles(geom) and fills_tiles4(geom.h, geom.w)
+    return worth_tiles(geom) and fills_tiles4(geom, geom.h, geom.w)
 
 
 def wide_strided(geom):
@@ -121,7 +128,7 @@ def dilated_3x3(geom):
 
 def fills_tiles_in_phases(geom):
     forward, back = geom.phases, geom.input_phases
-    return worth_tiles(geom) and fills_tiles4(forward.oh, forward.ow) and fills_tiles4(back.h, back.w)
+    return worth_tiles(geom) and fills_tiles4(geom, forward.oh, forward.ow) and fills_tiles4(geom, back.h, back.w)
 
 
 def is_depthwise(geom):
