@@ -70,8 +70,11 @@ class Node:
         self.versions = versions
         self.time = next(_clock)
 
-    def gradients(self, g, retain_graph):
-        """A list of the parents' gradients from the output's; the callables are dropped unless retained."""
+    def gradients(self, g, retain_graph, pending):
+        """A list of the parents' gradients from the output's; the callables are dropped unless retained.
+
+        pending: what has arrived so far, by Node; what an Adding took from there is None now.
+        """
         vjps = self.vjps
         if vjps is None:
             raise RuntimeError(
@@ -82,9 +85,11 @@ class Node:
             self._check_versions()
         if not retain_graph:
             self.vjps = None
-        if type(vjps) is tuple:
-            return [vjp and vjp(g) for vjp in vjps]
-        return list(vjps(g))
+        if type(vjps) is not tuple:
+            return list(vjps(g))
+        if type(vjps[0]) is Adding and (onto := _taken(pending, self.parents[0], self.k)) is not None:
+            return [vjps[0](g, onto), *[vjp and vjp(g) for vjp in vjps[1:]]]
+        return [vjp and vjp(g) for vjp in vjps]
 
     def _check_versions(self):
         for version in self.versions:
@@ -96,6 +101,29 @@ class Node:
 
     def __repr__(self):
         return f"<{self.name.title().replace('_', '')}Backward0>"
+
+
+class Adding:
+    """The derivative by the first parent, where it can be added onto an array as it is computed: f(g, onto) adds to `onto`,
+    which it may write on, and returns the sum; without onto it returns the derivative alone."""
+
+    __slots__ = ("f",)
+
+    def __init__(self, f):
+        self.f = f
+
+    def __call__(self, g, onto=None):
+        return self.f(g, onto)
+
+
+def _taken(pending, node, k):
+    """The array that has arrived for `node`, out of `pending`, where nobody else can see it; None else."""
+    array = pending.get(node)
+    # Two references, `array` and getrefcount's argument, and that of pending
+    if array is None or type(array) is list or getrefcount(array) > 3 or not k.owns(array):
+        return None
+    pending[node] = None
+    return array
 
 
 class Part(Node):
@@ -118,7 +146,7 @@ class Stale(Node):
 
     __slots__ = ()
 
-    def gradients(self, g, retain_graph):
+    def gradients(self, g, retain_graph, pending):
         raise RuntimeError(
             f"{self.name}: this view's base was modified by an inplace operation after the view was taken, so its "
             "gradient is undefined. Take the view again after the modification"
@@ -149,7 +177,7 @@ class HookedLeaf(Leaf):
 
     __slots__ = ()
 
-    def gradients(self, g, retain_graph):
+    def gradients(self, g, retain_graph, pending):
         before, after = self.hooks
         self.accumulate(_through(before, g), own=False)
         for hook in tuple(after.values()):
@@ -224,6 +252,8 @@ def _captured(f):
             yield from _captured(item)
     elif type(f) is _Hooked:
         yield from _captured(f.vjps)
+    elif type(f) is Adding:
+        yield from _captured(f.f)
     elif getattr(f, "__closure__", None):
         for cell in f.__closure__:
             yield from _captured(cell.cell_contents)
@@ -296,14 +326,14 @@ def backpropagate(roots, retain_graph=False, wanted=None):
             if type(node) is Leaf:  # a root that is no result of anything
                 node.accumulate(pending.pop(node), own=False)
                 continue
-            gradients = node.gradients(pending.pop(node), retain_graph)
+            gradients = node.gradients(pending.pop(node), retain_graph, pending)
         else:
             g = pending.pop(node)
             if node in wanted:
                 g = found[node] = _through(node.hooks[0], g) if type(node) is HookedLeaf else g
             if node not in leading:
                 continue
-            gradients = node.gradients(g, retain_graph)
+            gradients = node.gradients(g, retain_graph, pending)
         for i, parent in enumerate(node.parents):
             d = gradients[i]
             if parent is None or d is None:
@@ -318,6 +348,8 @@ def backpropagate(roots, retain_graph=False, wanted=None):
             elif parent not in pending:
                 pending[parent] = d
                 heappush(heap, (-parent.time, parent))
+            elif pending[parent] is None:  # an Adding took it and added to it
+                pending[parent] = d
             elif type(d) is list:  # the outputs of one operation, each in its slot
                 pending[parent] = [_sum(node.k, p, q) for p, q in zip(pending[parent], d, strict=True)]
             else:
@@ -325,6 +357,7 @@ def backpropagate(roots, retain_graph=False, wanted=None):
                 onto = d if getrefcount(d) <= 2 and node.k.owns(d) else None
                 pending[parent] = node.k.add(pending[parent], d, onto)
             d = onto = None
+        gradients = None  # so that `pending` alone holds what arrived
     return found
 
 

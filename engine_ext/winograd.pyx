@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t
 
 cimport cython
 cimport numpy as cnp
-from numpy cimport PyArray_DATA, PyArray_DIM, PyArray_NDIM
+from numpy cimport PyArray_DATA, PyArray_DIM, PyArray_ISWRITEABLE, PyArray_NDIM
 
 from engine_ext._isa cimport Conv2d, K
 from engine_ext.arrays cimport f32, is_f32
@@ -146,9 +146,9 @@ cdef object forward(int m, x, w, b, geom, bint relu, residual, bint pool, Weight
     return (y, taps) if pool else y
 
 
-cdef object backward(int m, g, w, geom):
+cdef object backward(int m, g, w, geom, onto=None):
     cdef Winograd f     # of the transposed convolution: its input is g, its output dx
-    if not is_f32(g) or not is_f32(w):
+    if not (is_f32(g) and is_f32(w) and (onto is None or (is_f32(onto) and PyArray_ISWRITEABLE(onto)))):
         return NotImplemented
     if m == STRIDED:
         read_strided_3x3(geom, &f.q)
@@ -159,9 +159,11 @@ cdef object backward(int m, g, w, geom):
         read_plain(geom.transposed, &f.q, 3)
     expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.c, f.q.o // f.q.groups, f.q.kh, f.q.kw)
-    dx = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow)
+    if onto is not None:
+        expect_shape("onto", onto, f.q.n, f.q.o, f.q.oh, f.q.ow)
+    dx = empty_images(f.q.n, f.q.o, f.q.oh, f.q.ow) if onto is None else onto
     f.m, f.x, f.w, f.y, f.relu = m, f32(g), f32(w), f32(dx), False
-    f.bias, f.residual, f.taps = NULL, NULL, NULL
+    f.bias, f.residual, f.taps = NULL, NULL if onto is None else f32(onto), NULL
     f.rotated = True
     convolve(&f, None)
     return dx
@@ -187,17 +189,18 @@ def conv2d4_relu_pool(x, w, b, geom, Weights prepared=None):
     return forward(4, x, w, b, geom, True, None, True, prepared)
 
 
-def conv2d4_dx(g, w, geom):
+def conv2d4_dx(g, w, geom, onto=None):
     """Gradient of conv2d by its input: g[n, o, oh, ow], w[o, c, 3, 3] -> [n, c, h, w], by F(4x4, 3x3).
 
-    `geom` is the forward geometry. float32 and C-contiguous, else NotImplemented; ValueError when sizes do not agree.
+    `geom` is the forward geometry; the gradient is added to `onto`, which is written on and returned, where that is
+    given. float32 and C-contiguous, else NotImplemented; ValueError when sizes do not agree.
     """
-    return backward(4, g, w, geom)
+    return backward(4, g, w, geom, onto)
 
 
-def conv2d2_dx(g, w, geom):
+def conv2d2_dx(g, w, geom, onto=None):
     """conv2d4_dx by F(2x2, 3x3)."""
-    return backward(2, g, w, geom)
+    return backward(2, g, w, geom, onto)
 
 
 def conv2d3(x, w, b, geom, bint relu=False, residual=None):

@@ -19,8 +19,8 @@ def _noting(self, *args):
     _made_in[self] = _module(frame), "".join(traceback.format_stack(frame, limit=8))
 
 
-def _checking(self, g, retain_graph):
-    gradients = _gradients(self, g, retain_graph)
+def _checking(self, g, retain_graph, pending):
+    gradients = _gradients(self, g, retain_graph, pending)
     if any(switch.check_nan for switch in _active):
         for i, d in enumerate(gradients):
             if d is not None and type(d) is not list and self.k.ne(d, d).any():

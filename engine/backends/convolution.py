@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from engine_ext._isa import isa
 
-from engine_ext import conv, depthwise, halves, phases, unfold, winograd, winograd_dw
+from engine_ext import conv, depthwise, halves, phases, pointwise, unfold, winograd, winograd_dw
 
 WORTH_KEEPING = (
     1 << 20
@@ -28,7 +28,9 @@ class Algorithm:
     """One way to compute a direction: `kernel(array, array, [bias,] geom)`, and the tolerances it is held to.
 
     `relative` bounds |error| by relative * RMS of the output, against float64; `winograd`: set_winograd(False) leaves it
-    out. Forward only:
+    out. Input gradient only:
+    onto      the kernel takes one more argument: what the gradient is added to, and written on
+    Forward only:
     relu      the kernel takes one more argument: whether to end in ReLU
     residual  the kernel takes one more argument behind relu: what is added before a ReLU, or None
     pooled    kernel(x, w, b, geom) of conv2d_relu_pool, or None
@@ -45,6 +47,7 @@ class Algorithm:
     residual: bool = False
     pooled: object = None
     prepare: object = None
+    onto: bool = False
 
 
 def always(geom):
@@ -174,8 +177,8 @@ FORWARD = (
 )  # fmt: skip
 INPUT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dx, is_depthwise, several_groups),
-    Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, wins4_dx, 1.5e-5, True),
-    Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, worth_tiles, 1e-5, True),
+    Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, wins4_dx, 1.5e-5, True, onto=True),
+    Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, worth_tiles, 1e-5, True, onto=True),
     Algorithm("winograd_stride2", winograd.conv2d_stride2_dx, strided_3x3_back, worth_tiles, 1e-5, True),
     Algorithm("phases", phases.conv2d_dx, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
     # products first, patches of an image added up behind them
@@ -331,11 +334,17 @@ def inference(x, w, b, geom, relu, pool, residual, kept):
     return _computed(a.kernel, x, w, b, geom, relu, *((residual,) if a.residual else ()), *prepared)
 
 
-def input_gradient(g, w, geom):
+def input_gradient(g, w, geom, onto=None):
     """conv2d_dx by the chosen algorithm; images without pixels are no output that one can have."""
     if not geom.h or not geom.w:
         return NotImplemented
-    return _computed(choose("dx", geom).kernel, g, w, geom)
+    a = choose("dx", geom)
+    if onto is None:
+        return _computed(a.kernel, g, w, geom)
+    if a.onto:
+        return _computed(a.kernel, g, w, geom, onto)
+    dx = _computed(a.kernel, g, w, geom)
+    return dx if dx is NotImplemented else pointwise.add(onto, dx, onto)
 
 
 def weight_gradient(g, x, geom):

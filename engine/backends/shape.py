@@ -181,7 +181,7 @@ class Shape(Reference):
         self.macs += math.prod(geom.y_shape) * geom.c // geom.groups * geom.kh * geom.kw
         return _window(x, extent(geom.y_shape, x.dtype, x), (geom.kh, geom.kw), geom.stride, geom.dilation)
 
-    def conv2d_dx(self, g, w, geom):
+    def conv2d_dx(self, g, w, geom, onto=None):
         """Forward of a transposed convolution: the field is not followed through it."""
         self.macs += math.prod(geom.y_shape) * geom.c // geom.groups * geom.kh * geom.kw
         return extent(geom.x_shape, g.dtype)

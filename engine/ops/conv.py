@@ -10,6 +10,7 @@ from __future__ import annotations
 from engine.geometry import Conv2dGeometry, ShapeError
 from engine.ops._images import outside, shaped
 from engine.ops._op import check_floats, op
+from engine.tape import Adding
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
 
@@ -62,8 +63,13 @@ def _convolution(k, x, w, b, axes, *numbers):
     x_shape, w_shape = x.shape, w.shape
     images, filters = shaped(x, geom.x_shape), shaped(w, geom.w_shape)
     y = k.conv2d(images, filters, b, geom)
+
+    def dx(g, onto):
+        onto = onto if onto is None else shaped(onto, geom.x_shape)
+        return shaped(k.conv2d_dx(shaped(g, geom.y_shape), filters, geom, onto), x_shape)
+
     return shaped(y, outside(geom.y_shape, x_shape, axes)), (
-        lambda g: shaped(k.conv2d_dx(shaped(g, geom.y_shape), filters, geom), x_shape),
+        Adding(dx),
         lambda g: shaped(k.conv2d_dw(shaped(g, geom.y_shape), images, geom), w_shape),
         lambda g: k.channel_sum(shaped(g, geom.y_shape)),
     )

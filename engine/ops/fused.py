@@ -11,7 +11,7 @@ from engine.ops._op import check_floats, op
 from engine.ops.conv import check_bias
 from engine.ops.linear import check_linear
 from engine.ops.norm import check_batch
-from engine.tape import spare
+from engine.tape import Adding, spare
 from engine.tensor import wrap
 
 __all__: list[str] = []
@@ -42,7 +42,7 @@ def _convolution_gradients(k, x, w, geom, inner):
     """The gradients of a convolution, `inner` giving that of its own output from that of the fused one."""
     inner = _once(inner)
     return (
-        lambda g: k.conv2d_dx(inner(g), w, geom),
+        Adding(lambda g, onto: k.conv2d_dx(inner(g), w, geom, onto)),
         lambda g: k.conv2d_dw(inner(g), x, geom),
         lambda g: k.channel_sum(inner(g)),
     )

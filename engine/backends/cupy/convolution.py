@@ -44,7 +44,7 @@ class Convolutions:
             y[part] = product if b is None else product + b.reshape(-1, 1, 1)
         return y
 
-    def conv2d_dx(self, g, w, geom):
+    def conv2d_dx(self, g, w, geom, onto=None):
         groups, o, size = self._grouped(geom)
         dx, weights = self.xp.empty(geom.x_shape, g.dtype), w.reshape(groups, o, size).swapaxes(-1, -2)
         for part, some in self._in_parts(geom, g.itemsize):
@@ -54,7 +54,7 @@ class Convolutions:
                 if _pointwise(geom)
                 else self.fold(cols.reshape(some.n, groups * size, some.oh * some.ow), some)
             )
-        return dx
+        return dx if onto is None else self.add(onto, dx, onto)
 
     def conv2d_dw(self, g, x, geom):
         groups, o, size = self._grouped(geom)

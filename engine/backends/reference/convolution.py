@@ -52,12 +52,13 @@ class Convolution:
         y = self.matmul(w.reshape(groups, o, size), cols).reshape(geom.y_shape)
         return y if b is None else y + b.reshape(-1, 1, 1)
 
-    def conv2d_dx(self, g, w, geom):
-        """Gradient of the input, [N, C, H, W]."""
+    def conv2d_dx(self, g, w, geom, onto=None):
+        """Gradient of the input, [N, C, H, W]; added to `onto`, which is written on, where that is given."""
         groups, o, size = self._grouped(geom)
         g = g.reshape(geom.n, groups, o, geom.oh * geom.ow)
         cols = self.matmul(w.reshape(groups, o, size).swapaxes(-1, -2), g)
-        return self.fold(cols.reshape(geom.n, groups * size, geom.oh * geom.ow), geom)
+        dx = self.fold(cols.reshape(geom.n, groups * size, geom.oh * geom.ow), geom)
+        return dx if onto is None else self.add(onto, dx, onto)
 
     def conv2d_dw(self, g, x, geom):
         """Gradient of the weights, [O, C/groups, kh, kw]."""
