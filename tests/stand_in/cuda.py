@@ -22,6 +22,12 @@ THREADS = 4  # of a block here, whatever was asked for
 SHIM = """
 #include <cmath>
 #include <cstdint>
+#include <cstring>
+#undef INFINITY
+#undef NAN
+using std::exp;
+using std::log;
+using std::sqrt;
 #include <ucontext.h>
 #define __global__
 #define __device__ static
@@ -32,6 +38,12 @@ static ucontext_t host, threads[BLOCK];
 static bool over[BLOCK];
 static void (*body)(const void *);
 static const void *closure;
+static float __int_as_float(int bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
 static void go_on()     /* with the next thread that is not over, or with the host */
 {
     int from = threadIdx.x, to = from;
@@ -120,7 +132,6 @@ def _library(code, options, drivers):
         [
             COMPILER,
             "-O1",
-            "-std=c++17",
             "-shared",
             "-fPIC",
             "-pthread",

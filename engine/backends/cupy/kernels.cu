@@ -7,6 +7,11 @@
 typedef long long i64;
 typedef unsigned long long u64;
 typedef unsigned int u32;
+typedef unsigned char u8;
+
+/* NVRTC has no headers, so these are not defined by <math.h>. */
+#define INFINITE ((Real)__int_as_float(0x7f800000))
+#define NOT_A_NUMBER ((Real)__int_as_float(0x7fffffff))
 
 #define EACH(i, n) for (i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += (i64)gridDim.x * blockDim.x)
 #define PER_CHANNEL(part, parts, n, plane, j)   /* the elements j of one part of a channel: image j / plane, pixel j % plane */ \
@@ -69,12 +74,6 @@ extern "C" __global__ void add_relu(i64 n, const Real *a, const Real *b, Real *y
     EACH(i, n) y[i] = rectified(a[i] + b[i]);
 }
 
-/* y = a + b[channel]. */
-extern "C" __global__ void add_channels(i64 n, i64 channels, i64 plane, const Real *a, const Real *b, Real *y)
-{
-    EACH(i, n) y[i] = a[i] + b[i / plane % channels];
-}
-
 /* ----- Patches ----- */
 
 /* cols[n][c * kh * kw][oh * ow] of the images first .. of x. */
@@ -119,7 +118,7 @@ extern "C" __global__ void max_pool(WINDOWS, const Real *x, Real *y, Tap *taps)
     EACH(i, q.n * q.c * q.oh * q.ow) {
         const i64 ox = i % q.ow, oy = i / q.ow % q.oh, plane = i / q.ow / q.oh;
         i64 tap = -1;
-        Real best = -INFINITY;
+        Real best = -INFINITE;
         for (i64 ky = 0; ky < q.kh; ky++) {
             const i64 row = oy * q.sh - q.top + ky * q.dh;
             if (row < 0 || row >= q.h) continue;
@@ -290,7 +289,7 @@ extern "C" __global__ void cross_entropy(i64 rows, i64 classes, i64 operation, c
 {
     for (i64 row = blockIdx.x; row < rows; row += gridDim.x) {
         const Real *scores = x + row * classes;
-        Real most = -INFINITY;
+        Real most = -INFINITE;
         for (i64 j = threadIdx.x; j < classes; j += blockDim.x)
             if (scores[j] > most || scores[j] != scores[j]) most = scores[j];
         most = block_max(most);
@@ -299,7 +298,7 @@ extern "C" __global__ void cross_entropy(i64 rows, i64 classes, i64 operation, c
         const Real sum = (Real)block_sum(part);
         for (i64 j = threadIdx.x; j < classes; j += blockDim.x) softmax[row * classes + j] = exp(scores[j] - most) / sum;
         if (threadIdx.x == 0)
-            losses[row] = checked(row, labels[row], classes, operation, suspect) ? log(sum) - (scores[labels[row]] - most) : NAN;
+            losses[row] = checked(row, labels[row], classes, operation, suspect) ? log(sum) - (scores[labels[row]] - most) : NOT_A_NUMBER;
     }
 }
 

@@ -24,10 +24,10 @@ class Source:
 
     @cached_property
     def _module(self):
-        types = {"float32": "float", "float64": "double", "uint8": "unsigned char", "int32": "int"}
+        types = {"float32": "float", "float64": "double", "uint8": "u8", "int32": "int"}
         return self.cupy.RawModule(
             code=files(__package__).joinpath("kernels.cu").read_text(encoding="utf-8"),
-            options=(f"-DReal={types[self.real.name]}", f"-DTap={types[self.tap]}", f"-DBLOCK={BLOCK}"),
+            options=("--std=c++17", f"-DReal={types[self.real.name]}", f"-DTap={types[self.tap]}", f"-DBLOCK={BLOCK}"),
         )
 
     def __call__(self, name, items, *arguments, blocks=None):
