@@ -82,7 +82,7 @@ _LAZY = {  # name -> module that holds it ("" when it is the module)
     "show_config": "engine.config", "summary": "engine.nn.summary",
     "set_num_threads": "engine_ext.parallel", "get_num_threads": "engine_ext.parallel",
     "set_winograd": "engine.backends.convolution", "get_winograd": "engine.backends.convolution",
-    "empty_cache": "engine_ext.memory",
+    "empty_cache": "engine_ext.memory", "OutOfMemoryError": "engine.backends",
 }  # fmt: skip
 
 

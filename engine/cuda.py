@@ -8,6 +8,7 @@ use of memory have nothing to do, and what needs one says what is missing. Other
 from __future__ import annotations
 
 from engine import backends
+from engine.backends import OutOfMemoryError as OutOfMemoryError
 from engine.generator import default_generator
 
 

@@ -65,7 +65,8 @@ def from_numpy(array):
 def to(x, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
     """x in another dtype or on another device: `x.to(engine.float64)`, `x.to("cpu")`, `x.to(other)`.
 
-    x itself where it is so already, unless `copy`. non_blocking and memory_format change nothing.
+    x itself where it is so already, unless `copy`. memory_format changes nothing, and neither does non_blocking: a copy
+    has read x when this returns (`engine.utils.data.Upload` brings batches to a GPU while it computes).
     """
     flags = [a for a in args if isinstance(a, bool)]
     for a in args:

@@ -31,13 +31,16 @@ def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[in
 class Generator:
     """A stream of random numbers: a seed, and how many draws were `taken` from it.
 
-    device: where the draws are made; only "cpu" is offered (RuntimeError otherwise).
+    device: "cpu", or "cuda" where there is a GPU (RuntimeError otherwise). The numbers are the same, and either may be given
+    to draws on any device; the state lies on the CPU.
     """
 
     def __init__(self, device="cpu"):
         self.device = backends.device(device)
-        if self.device.type != "cpu":
-            raise RuntimeError(f"Generator: device {str(device)!r} is not available in this build; use 'cpu'")
+        if self.device.type == "meta":
+            raise RuntimeError("Generator: device 'meta' draws no numbers; use 'cpu' or 'cuda'")
+        if self.device.type == "cuda":
+            self.device = backends.device(backends.for_device(device).device)
         self._lock = threading.Lock()
         self.seed_value, self.taken = 0, 0
 
@@ -88,12 +91,12 @@ class Generator:
         return self
 
     def __reduce__(self):
-        return _restored, (self.seed_value, self.taken)
+        return _restored, (self.seed_value, self.taken, str(self.device))
 
 
-def _restored(seed_value, taken):
+def _restored(seed_value, taken, device="cpu"):
     """A Generator from its copy or pickle."""
-    generator = Generator().manual_seed(seed_value)
+    generator = Generator(device).manual_seed(seed_value)
     generator.taken = taken
     return generator
 

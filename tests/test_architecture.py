@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "engine.nn": "engine.nn engine.functions engine.generator engine.ops engine.tape engine.tensor engine.geometry",
     "engine.optim": "engine.optim engine.nn engine.ops engine.tape engine.tensor engine.backends",  # to make state
     "engine.utils": "engine engine.utils",
-    "engine.utils.data": "engine engine.utils engine.generator engine.backends engine.tape engine_ext",
+    "engine.utils.data": "engine engine.utils engine.generator engine.backends engine.tape engine.tensor engine_ext",
     "engine.vision": "engine engine.extras engine.vision engine.nn engine.ops engine.utils engine.generator numpy",
     "engine.vision.datasets": "engine engine.extras engine.vision engine.ops engine.utils engine.serialization numpy",
     "engine.viz": "engine engine.nn engine.ops matplotlib",

@@ -1,17 +1,22 @@
 """The backend 'cuda': on a GPU where there is one, and everywhere over NumPy and the C++ compiler standing in for it."""
 
+import pickle
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
 from checks import arrays_of, assert_close, run
 from op_table import ROWS
-from stand_in import StandIn, arrays, cuda
+from stand_in import StandIn, arrays, cuda, memory
 
 import engine
 import engine.nn.functional as F
 from engine import backends, nn, optim
 from engine.backends.cupy import CuPy, NoGPU, convolution
+from engine.cli import main
+from engine.utils.data import DataLoader, TensorDataset, Upload
 from engine.vision import models
 
 REFERENCE = backends.get("reference")
@@ -234,3 +239,135 @@ def test_what_to_check_without_a_driver_or_a_gpu(count, message, monkeypatch):
     with pytest.raises(RuntimeError, match=message) as caught:
         CuPy()
     assert isinstance(caught.value, ImportError)
+
+
+# ---- memory and batches
+
+
+def test_loading_to_the_gpu(gpu, tmp_path):
+    w = engine.nn.Parameter(engine.ones(2))
+    engine.save({"w": w, "deep": [(engine.zeros(1, dtype="int64"), "text")]}, tmp_path / "a")
+    for place in ("cuda", "cuda:0", engine.device("cuda"), {"cpu": "cuda:0"}):
+        data = engine.load(tmp_path / "a", map_location=place)
+        assert data["w"].device == "cuda:0" and (data["w"] * 3).tolist() == [3, 3]
+        assert data["deep"][0][0].device == "cuda:0" and data["deep"][0][1] == "text"
+    for place in (None, "cpu", {"cuda:0": "cpu"}, lambda storage, location: storage):
+        assert engine.load(tmp_path / "a", map_location=place)["w"].device == "cpu"
+    with pytest.raises(RuntimeError, match="one GPU is used"):
+        engine.load(tmp_path / "a", map_location="cuda:1")
+
+
+def test_generators_of_the_gpu_draw_the_same_numbers(gpu):
+    generator = engine.Generator(device="cuda").manual_seed(3)
+    assert generator.device == "cuda:0" and generator.get_state().device == "cpu"
+    drawn = engine.rand(5, generator=generator, device="cuda")
+    assert drawn.tolist() == engine.rand(5, generator=engine.Generator().manual_seed(3)).tolist()
+    again = pickle.loads(pickle.dumps(generator))
+    assert again.device == "cuda:0" and again.next_key() == generator.next_key()
+
+
+def test_memory_that_runs_out(gpu, monkeypatch):
+    if isinstance(gpu, StandIn):
+        monkeypatch.setattr(memory.pool, "size", 1000)
+        many, figures = (
+            2000,
+            r"8000 bytes were asked for; of the GPU's 11.0 MiB, 7.0 MiB are free.*5.0 MiB, 3.0 MiB of them",
+        )
+    else:
+        many, figures = 1 << 44, "were asked for; of the GPU's"
+    assert issubclass(engine.cuda.OutOfMemoryError, RuntimeError)
+    assert engine.OutOfMemoryError is engine.cuda.OutOfMemoryError
+    x = engine.ones(1, device="cuda")
+    with pytest.raises(engine.OutOfMemoryError, match=f"{figures}.*smaller batch.*engine.cuda.empty_cache"):
+        gpu.xp.empty(many, "float32")
+    assert (x + x).tolist() == [2]
+    if isinstance(gpu, StandIn):
+        with pytest.raises(engine.cuda.OutOfMemoryError, match="8000 bytes"):
+            engine.zeros(2000).cuda()
+        with pytest.raises(engine.cuda.OutOfMemoryError, match="smaller batch"):
+            F.relu(engine.ones(900, dtype="int8").cuda().float())
+
+
+def batches_of(*sizes):
+    """Batches of floats and labels, unlike each other."""
+    return [(engine.arange(n).float() + 100 * i, {"label": engine.full((n,), i)}) for i, n in enumerate(sizes)]
+
+
+def test_batches_go_up_in_order(gpu):
+    batches = batches_of(5, 2, 9, 0, 7, 3, 3, 1)
+    upload = Upload(batches, "cuda")
+    assert len(upload) == 8
+    for _ in range(2):
+        for expected, (x, rest) in zip(batches, upload, strict=True):
+            assert x.device == rest["label"].device == "cuda:0" and x.dtype == expected[0].dtype
+            assert x.tolist() == expected[0].tolist() and rest["label"].tolist() == expected[1]["label"].tolist()
+    assert [x.device for x, _ in Upload(batches, "cpu")] == ["cpu"] * 8
+
+
+def test_a_buffer_is_written_to_when_its_copy_is_over(gpu):
+    lane = gpu.lane(1)
+    sent = [lane.send([np.full(3, i)]) for i in range(3)]
+    for i, ((copy,), event) in enumerate(sent):
+        lane.receive(event)
+        assert copy.tolist() == [i] * 3
+    lane.close()
+
+
+def test_an_error_of_the_loader_comes_in_its_place(gpu):
+    asked = []
+
+    def loader():
+        for i, batch in enumerate(batches_of(1, 1, 1, 1)):
+            asked.append(i)
+            yield batch
+        raise ValueError("the fifth")
+
+    seen = []
+    with pytest.raises(ValueError, match="the fifth"):
+        for x, _ in Upload(loader(), "cuda"):
+            seen.append(x.tolist())
+            assert len(asked) == min(len(seen) + 2, 4)  # two ahead, and no more
+    assert seen == [[0], [100], [200], [300]]
+
+
+def test_leaving_early_leaves_nothing_under_way(gpu, monkeypatch):
+    lanes, lane = [], gpu.lane
+    monkeypatch.setattr(gpu, "lane", lambda turns: lanes.append(lane(turns)) or lanes[-1])
+    loader = DataLoader(TensorDataset(engine.arange(40).float()), batch_size=2, num_workers=2)
+    before = threading.active_count()
+    steps = iter(Upload(loader, "cuda"))
+    assert next(steps)[0].tolist() == [0, 1]
+    if isinstance(gpu, StandIn):
+        log = [what for what, _ in lanes[0].stream.log]
+        assert log == ["wait", "copy"] * 3  # never into memory that the computation still uses
+        assert lanes[0].stream.done == 2
+    steps.close()
+    if isinstance(gpu, StandIn):
+        assert lanes[0].stream.done == len(lanes[0].stream.log)
+    del steps
+    deadline = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+# ---- the command line
+
+
+def test_training_from_the_command_line(gpu, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["train", "digits", "--epochs", "1", "--device", "cuda", "--out", str(out)]) == 0
+    assert "device cuda" in capsys.readouterr().out
+    saved = engine.load(next(out.glob("model*")))
+    tensors = [t for t in saved.values() if isinstance(t, engine.Tensor)]
+    assert tensors and all(t.device == "cpu" for t in tensors)
+    assert main(["train", "--resume", str(out), "--device", "cpu"]) == 0
+
+
+def test_training_without_a_gpu_says_what_is_missing_in_a_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(backends, "get", lambda name, real=backends.get: CuPy() if name == "cuda" else real(name))
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert main(["train", "digits", "--device", "cuda", "--out", str(tmp_path / "run")]) == 2
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1 and "error: --device: device 'cuda' is not available" in text and "pip install" in text
+    assert not (tmp_path / "run").exists()

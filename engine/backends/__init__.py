@@ -51,6 +51,10 @@ class DeviceError(TypeError, RuntimeError):
     """What names no device. Both, as PyTorch raises now the one, now the other."""
 
 
+class OutOfMemoryError(RuntimeError, MemoryError):
+    """A GPU has too little memory left: a RuntimeError as PyTorch's, and a MemoryError as CuPy's."""
+
+
 class device(str):
     """A device by name, as `torch.device`: 'cpu', or 'cuda:0'. It is a string with `.type` and `.index`."""
 

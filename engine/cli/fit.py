@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import engine
 from engine.extras import needed
+from engine.utils.data import Upload
 
 
 class Diverged(Exception):
@@ -43,7 +44,12 @@ def fit(model, loader, test_loader, criterion, optimizer, schedule, options, don
     for number in range(done + 1, options.epochs + 1):
         start = time.perf_counter()
         loss, train_accuracy = _train_epoch(
-            model, _bar(loader, number, options.epochs), criterion, optimizer, schedule, options.device
+            model,
+            _bar(Upload(loader, options.device), number, options.epochs),
+            criterion,
+            optimizer,
+            schedule,
+            options.device,
         )
         if not math.isfinite(loss):
             raise Diverged(f"the loss became {loss} in epoch {number}")
@@ -56,7 +62,6 @@ def _train_epoch(model, batches, criterion, optimizer, schedule, device) -> tupl
     model.train()
     tally, shown = _Tally(device), time.perf_counter()
     for images, labels in batches:
-        images, labels = images.to(device), labels.to(device)
         logits = model(images)
         loss = criterion(logits, labels)
         optimizer.zero_grad()
@@ -93,8 +98,8 @@ def accuracy(model, loader, device="cpu") -> float:
     model.eval()
     right, count = 0, 0
     with engine.no_grad():
-        for images, labels in loader:
-            right = right + _right(model(images.to(device)), labels.to(device))
+        for images, labels in Upload(loader, device):
+            right = right + _right(model(images), labels)
             count += labels.shape[0]
     return int(right) / count
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 
 from engine import backends
-from engine.functions import from_numpy
+from engine.functions import from_numpy, to
 from engine.serialization import safetensors_file
 from engine.serialization.atomic import replacing
 from engine.serialization.elements import FileFormatError
@@ -59,19 +59,39 @@ def load(f, map_location=None, *, weights_only: bool = True):
         .npz, .npy of NumPy                             a dict of Tensors; a Tensor
 
     f: a path, or a file open for binary reading. float16 and bfloat16 become float32. Tensors come to the CPU wherever
-    they were; `map_location` may say so (None, "cpu", a device, a dict to devices, or a function, which is not asked).
+    they were, and from there to the device of `map_location`: "cuda", say. A dict is asked where "cpu" goes, a function is
+    not asked. RuntimeError where a device is not there.
     `weights_only` changes nothing: a file is read as data, or refused.
 
     Raises FileFormatError (a ValueError) for files that are damaged, of another format, or hold more than data: names
     of functions and classes, whole models. OSError when the file cannot be read.
     """
-    for place in map_location.values() if isinstance(map_location, dict) else [map_location]:
-        if not callable(place) and backends.for_device(place).device != "cpu":
-            raise RuntimeError(
-                f"load(): map_location {place!r}: files are loaded to the CPU; move what is loaded with .to()"
-            )
+    place = map_location.get("cpu") if isinstance(map_location, dict) else map_location
+    device = backends.for_device("cpu" if place is None or callable(place) else place).device
+    if device == "meta":
+        raise RuntimeError("load(): map_location 'meta': files are loaded to the CPU or a GPU")
     with _opened(f) as (file, size, name):
-        return _named_errors(name, _read, file, size)
+        data = _named_errors(name, _read, file, size)
+    if device != "cpu":
+        _move(data, device)
+    return data
+
+
+def _move(data, device):
+    """Bring every Tensor in nested data to a device; one that is there twice stays one."""
+    left, seen = [data], set()
+    while left:
+        value = left.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Tensor):
+            moved = to(value.detach(), device=device)
+            value._array, value._k, value._version = moved._array, moved._k, moved._version
+        elif isinstance(value, Mapping):
+            left.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            left.extend(value)
 
 
 def metadata(f) -> dict[str, str]:

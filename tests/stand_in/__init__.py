@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.backends.cupy import CuPy
-from stand_in import arrays, cuda
+from stand_in import arrays, cuda, memory
 
 
 class StandIn(CuPy):
@@ -17,4 +17,5 @@ class StandIn(CuPy):
         return arrays.special()
 
 
-arrays.xp.RawModule = cuda.RawModule
+arrays.xp.RawModule, arrays.xp.cuda = cuda.RawModule, memory.cuda
+arrays.xp.get_default_memory_pool = lambda: memory.pool

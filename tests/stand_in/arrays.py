@@ -9,6 +9,7 @@ import types
 
 import numpy as np
 
+from stand_in import memory
 from stand_in.names import ARRAY, MODULE, SPECIAL
 
 waits = 0
@@ -83,6 +84,11 @@ class Array(np.ndarray):
         """Where the first element lies."""
         return types.SimpleNamespace(ptr=_bare(self).ctypes.data)
 
+    def set(self, source, stream):
+        """A copy from NumPy, when the stream comes to it."""
+        assert type(source) is np.ndarray and source.shape == self.shape and source.dtype == self.dtype
+        stream.log.append(("copy", (_bare(self), source)))
+
     def get(self):
         """A copy in NumPy."""
         _wait()
@@ -126,6 +132,7 @@ for _name in sorted(
         "itemsize",
         "nbytes",
         "ndim",
+        "set",
         "shape",
         "size",
         "strides",
@@ -214,9 +221,14 @@ class _Module(_Functions):
     @staticmethod
     def asarray(a, dtype=None):
         """From NumPy's memory as well."""
+        memory.pool_request(a)
         return _wrapped(
             np.array(_plain(a, "asarray") if type(a) is Array else a, dtype, copy=None if type(a) is Array else True)
         )
+
+    @staticmethod
+    def empty(shape, dtype=float):
+        return _wrapped(memory.allocated(np.empty(shape, dtype)))
 
     @staticmethod
     def diagonal(a, *args):

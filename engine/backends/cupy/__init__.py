@@ -12,6 +12,7 @@ from functools import cached_property
 from engine.backends.cupy.arrays import Arrays
 from engine.backends.cupy.convolution import Convolutions
 from engine.backends.cupy.layers import Layers
+from engine.backends.cupy.memory import Lane, tell_when_out
 from engine.backends.cupy.source import Source
 from engine.backends.cupy.suspect import Suspect
 from engine.backends.cupy.updates import Updates
@@ -40,6 +41,11 @@ class CuPy(Arrays, Convolutions, Layers, Updates, Reference):
     def __init__(self, xp=None):
         self.xp = xp or _working_cupy()
         self._sources = {}
+        tell_when_out(self.xp)
+
+    def lane(self, turns):
+        """A way for copies from the host beside the computation, `turns` at a time."""
+        return Lane(self.xp, turns)
 
     @cached_property
     def _special(self):

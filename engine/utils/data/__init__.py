@@ -5,6 +5,7 @@
     fetch.py        how one batch is made, and where its random numbers come from
     worker.py       threads that make batches ahead of time
     loop.py         one pass over it all; dataloader.py: its arguments
+    upload.py       batches on their way to a GPU
 
 A data set that holds its samples in memory offers `get_batch(indices)`, and the loader then fetches
 every batch with that one call. Any other data set is read sample by sample and stacked.
@@ -31,6 +32,7 @@ from engine.utils.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from engine.utils.data.upload import Upload
 from engine.utils.data.worker import get_worker_info
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",
+    "Upload",
     "WeightedRandomSampler",
     "default_collate",
     "default_convert",

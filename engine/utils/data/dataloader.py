@@ -34,7 +34,8 @@ class DataLoader(Generic[Sample]):
     worker_init_fn called with the number of the worker in each one when it starts
     persistent_workers   keep the threads, and their copies of the data set, from epoch to epoch
     in_order       False: batches come as they are finished
-    pin_memory, pin_memory_device, multiprocessing_context   accepted; nothing is pinned and no process is started
+    pin_memory, pin_memory_device, multiprocessing_context   accepted; nothing is pinned and no process is started:
+                   `Upload(loader, "cuda")` copies batches to a GPU through pinned memory, ahead of the loop
 
     What comes out is the same, byte by byte, for any `num_workers`: order, samples and whatever they draw without
     naming a generator, because each sample and batch has random numbers of its own. Draws from Python's or NumPy's
