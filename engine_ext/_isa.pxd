@@ -64,7 +64,7 @@ cdef extern from "kernels.h" nogil:
                           float *c, int64_t ldc, const float *row_bias, const float *col_bias,
                           int accumulate) noexcept nogil
         void (*sum_columns)(const float *g, int64_t rows, int64_t cols, int64_t ld, float *sums) noexcept nogil
-        double (*sum_run)(const float *x, int64_t n) noexcept nogil
+        double (*sum_run)(const float *x, const float *y, int64_t n) noexcept nogil
         # direct.c
         void (*direct_tile)(int64_t rows, int64_t vectors, int64_t k, const float *a, const float *image,
                             const int64_t *offsets, const int64_t *at, const int64_t *to, int64_t lanes, float *c,

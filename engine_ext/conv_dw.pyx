@@ -313,10 +313,15 @@ def conv2d_dw(g, x, geom):
     return dw
 
 
-def channel_sum(g):
-    """g[n, c, ...] -> [c], the sum over all but the channels; float32, contiguous, else NotImplemented."""
-    if not is_f32(g) or PyArray_NDIM(g) < 2:
+def channel_sum(g, y=None):
+    """g[n, c, ...] -> [c], the sum over all but the channels; float32, contiguous, else NotImplemented.
+
+    With y, of that shape, of what a ReLU with that result lets through.
+    """
+    if not is_f32(g) or PyArray_NDIM(g) < 2 or not (y is None or is_f32(y)):
         return NotImplemented
+    if y is not None and not cnp.PyArray_SAMESHAPE(<cnp.ndarray>g, <cnp.ndarray>y):
+        raise ValueError(f"channel_sum: g has shape {g.shape}, y {y.shape}: expected the same")
     cdef int64_t n = PyArray_DIM(g, 0), c = PyArray_DIM(g, 1), plane = 1, i
     for i in range(2, PyArray_NDIM(g)):
         plane *= PyArray_DIM(g, i)
@@ -325,18 +330,19 @@ def channel_sum(g):
     cdef Py_ssize_t[1] shape = [c]
     out = empty_f32(1, shape)
     cdef const float *src = f32(g)
+    cdef const float *result = NULL if y is None else f32(y)
     cdef float *sums = f32(out)
     with nogil, parallel(num_threads=team):
         mode = enter()
         for i in prange(c, schedule="static"):
-            sums[i] = sum_channel(src + i * plane, n, c * plane, plane)
+            sums[i] = sum_channel(src + i * plane, result + i * plane if result != NULL else NULL, n, c * plane, plane)
         leave(mode)
     return out
 
 
-cdef float sum_channel(const float *g, int64_t n, int64_t step, int64_t plane) noexcept nogil:
+cdef float sum_channel(const float *g, const float *y, int64_t n, int64_t step, int64_t plane) noexcept nogil:
     cdef double total = 0
     cdef int64_t i
     for i in range(n):
-        total += K.sum_run(g + i * step, plane)
+        total += K.sum_run(g + i * step, y + i * step if y != NULL else NULL, plane)
     return <float>total

@@ -150,7 +150,7 @@ def cross_entropy_total(x, labels, bint mean):
     losses, probabilities = found
     cdef int64_t rows = PyArray_DIM(<cnp.ndarray>losses, 0)
     total = empty_f32(0, NULL)
-    f32(total)[0] = <float>(K.sum_run(f32(losses), rows) / (rows if mean else 1))
+    f32(total)[0] = <float>(K.sum_run(f32(losses), NULL, rows) / (rows if mean else 1))
     return total, probabilities
 
 

@@ -88,7 +88,7 @@ cdef int along_rows(Reduction *r, const float *a, float *y) except -1:
             mode = enter()
             for t in prange(ceil_div(r.outer, many), schedule="static"):
                 for i in range(t * many, min((t + 1) * many, r.outer)):
-                    y[i] = <float>(K.sum_run(a + i * r.n, r.n) / r.divisor)
+                    y[i] = <float>(K.sum_run(a + i * r.n, NULL, r.n) / r.divisor)
             leave(mode)
         return 0
     block = borrow(r.outer * parts * sizeof(double))
@@ -98,7 +98,7 @@ cdef int along_rows(Reduction *r, const float *a, float *y) except -1:
             mode = enter()
             for t in prange(r.outer * parts, schedule="static"):
                 i = t % parts * PART
-                sums[t] = K.sum_run(a + t // parts * r.n + i, min(<int64_t>PART, r.n - i))
+                sums[t] = K.sum_run(a + t // parts * r.n + i, NULL, min(<int64_t>PART, r.n - i))
             leave(mode)
         for i in range(r.outer):
             total = 0

@@ -105,6 +105,11 @@ def test_sums(isa, every_thread):
     assert_close(gemm.column_sum(g), g.sum(0, dtype=float), 5000)
     g = draw(5, 7, 11, 13)
     assert_close(conv.channel_sum(g), g.sum((0, 2, 3), dtype=float), 5 * 11 * 13)
+    y = np.maximum(g, 0)[:, ::-1].copy()
+    assert_close(conv.channel_sum(g, y), np.where(y > 0, g, 0).sum((0, 2, 3), dtype=float), 5 * 11 * 13)
+    assert conv.channel_sum(g, y.astype(np.float64)) is NotImplemented
+    with pytest.raises(ValueError, match="expected the same"):
+        conv.channel_sum(g, y[:, :1].copy())
 
 
 # --- convolution

@@ -65,7 +65,7 @@ def conv2d_relu_pool(k, x, w, b=None, *, stride=1, padding=0, dilation=1, groups
     y, taps = k.conv2d_relu_pool(x, w, b, geom)
     dx, dw, _ = _convolution_gradients(k, x, w, geom, lambda g: k.relu_max_pool2d_dx(g, taps, geom.y_shape))
     # The bias's: what pooling passes on is summed before it is spread over four times as many places.
-    return y, (dx, dw, lambda g: k.channel_sum(k.relu_dx(g, y)))
+    return y, (dx, dw, lambda g: k.channel_sum(g, y))
 
 
 def conv2d_inference(x, w, b, kept, stride, padding, dilation, groups, relu, pool, residual):

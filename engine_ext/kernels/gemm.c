@@ -137,8 +137,13 @@ static void sum_columns(const float *g, int64_t rows, int64_t cols, int64_t ld, 
     }
 }
 
-/* Sum of n floats in a fixed order. */
-static double sum_run(const float *x, int64_t n)
+/* x, or 0 where y is not above 0: what a ReLU that gave y lets through; y may be NULL. */
+INLINE vec passing(const float *y, int64_t n, vec x)
+{
+    return y ? choose(load_first(y, n) <= splat(0.0f), splat(0.0f), x) : x;
+}
+
+INLINE double summed(const float *x, const float *y, int64_t n)
 {
     enum { BLOCK = 4096 };
     double total = 0.0;
@@ -147,9 +152,17 @@ static double sum_run(const float *x, int64_t n)
         vec acc[4] = {{0}};
         for (; i + 4 * LANES <= stop; i += 4 * LANES)
 #pragma GCC unroll 4
-            for (int v = 0; v < 4; v++) acc[v] += load(x + i + v * LANES);
-        for (; i < stop; i += LANES) acc[0] += load_first(x + i, stop - i);
+            for (int v = 0; v < 4; v++)
+                acc[v] += passing(y ? y + i + v * LANES : NULL, LANES, load(x + i + v * LANES));
+        for (; i < stop; i += LANES)
+            acc[0] += passing(y ? y + i : NULL, stop - i, load_first(x + i, stop - i));
         total += sum_lanes((acc[0] + acc[1]) + (acc[2] + acc[3]));
     }
     return total;
+}
+
+/* Sum of n floats in a fixed order; where y is given of those that are under a y above 0. */
+static double sum_run(const float *x, const float *y, int64_t n)
+{
+    return y ? summed(x, y, n) : summed(x, NULL, n);
 }

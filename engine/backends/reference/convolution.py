@@ -67,6 +67,7 @@ class Convolution:
         cols = self.unfold(x, geom).reshape(geom.n, groups, size, geom.oh * geom.ow)
         return self.matmul(g, cols.swapaxes(-1, -2)).sum(0).reshape(geom.w_shape)
 
-    def channel_sum(self, g):
-        """g[N, C, ...] summed over everything but C."""
+    def channel_sum(self, g, y=None):
+        """g[N, C, ...] summed over everything but C; with y, what a ReLU with that result lets through of it."""
+        g = g if y is None else self.relu_dx(g, y)
         return g.sum((0, *range(2, g.ndim)))
