@@ -218,7 +218,7 @@ cdef extern from "kernels.h" nogil:
         void (*tanh_dx)(int64_t n, const float *g, const float *y, float *dx) noexcept nogil
         # strided.c
         void (*copy_plane)(int64_t rows, int64_t columns, const float *x, int64_t x_row, int64_t x_column, float *y,
-                           int64_t y_row, int64_t y_column) noexcept nogil
+                           int64_t y_row, int64_t y_column, int add) noexcept nogil
         # pool.c
         void (*max_pool)(const Pool2d *q, int64_t first, int64_t last, int64_t row, int64_t rows, const float *x,
             float *y, void *taps) noexcept nogil

@@ -186,6 +186,14 @@ def lerp_into(a, b, double weight, double factor):
         onto[i] += w * (f * towards[i] - onto[i])
 
 
+def increment(a):
+    """One more in a 0-d int64 array, in place."""
+    if not (is_array(a, cnp.NPY_INT64) and PyArray_NDIM(<cnp.ndarray>a) == 0
+            and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>a)):
+        return NotImplemented
+    (<int64_t *>PyArray_DATA(<cnp.ndarray>a))[0] += 1
+
+
 # ----- The map -----
 
 cdef void apply(const Norm *q, norm_planes kernel, int64_t n, int64_t align):

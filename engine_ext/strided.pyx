@@ -1,5 +1,5 @@
-"""Copies of float32 arrays into parts of others, of any strides: what slices, paddings and transposed arrays need; and
-arrays full of one number."""
+"""Copies and sums of float32 arrays into parts of others, of any strides: what slices, paddings and transposed arrays
+need; and arrays full of one number."""
 
 from cython.parallel cimport parallel, prange
 from libc.stdint cimport int64_t
@@ -98,7 +98,7 @@ cdef Copy plan(object to, object source):
     return q
 
 
-cdef void copy_block(const Copy *q, int64_t task) noexcept nogil:
+cdef void copy_block(const Copy *q, int64_t task, bint add) noexcept nogil:
     """`task` counts (outer dimensions, block of rows, block of columns)."""
     cdef int64_t column = task % q.column_blocks * q.width
     cdef int64_t row = task // q.column_blocks % q.row_blocks * q.height
@@ -110,7 +110,7 @@ cdef void copy_block(const Copy *q, int64_t task) noexcept nogil:
         source += plane % q.shape[i] * q.from_step[i]
         plane //= q.shape[i]
     K.copy_plane(min(q.height, q.rows - row), min(q.width, q.columns - column), q.source + source, q.from_row,
-                 q.from_column, q.to + to, q.to_row, q.to_column)
+                 q.from_column, q.to + to, q.to_row, q.to_column, add)
 
 
 def assign(a, index, value):
@@ -118,6 +118,15 @@ def assign(a, index, value):
 
     Large float32 arrays that share no memory, else NotImplemented.
     """
+    return write(a, index, value, False)
+
+
+def add_part(a, index, value):
+    """a[index] += value, as `assign`."""
+    return write(a, index, value, True)
+
+
+cdef object write(object a, object index, object value, bint add):
     cdef Copy q
     cdef int64_t i, tasks, size
     if not (is_floats(value) and is_floats(a)) or PyArray_SIZE(<cnp.ndarray>value) < ENOUGH or not is_basic(index):
@@ -132,7 +141,7 @@ def assign(a, index, value):
     cdef int team = threads_for(size)
     with nogil, parallel(num_threads=team):
         for i in prange(tasks, schedule="static"):
-            copy_block(&q, i)
+            copy_block(&q, i, add)
 
 
 def fill(a, float value):

@@ -1,4 +1,4 @@
-"""Input gradients of convolutions that are added onto what has arrived for the input already: the sum's values, and never
+"""Input gradients of convolutions and slices that are added onto what has arrived for the input already: the sum's values, and never
 written over what somebody else can see."""
 
 import numpy as np
@@ -87,6 +87,27 @@ def test_what_arrives_is_taken_where_nobody_else_sees_it(monkeypatch, leaf, weig
     (F.conv2d(x, weight, padding=1) + x * 3).sum().backward()  # x * 3 hands over an array of its own
     shortcut(leaf * 2, weight).sum().backward()  # the sum's gradient goes both ways
     assert taken == [True, False]
+
+
+@pytest.mark.parametrize("size", [4, 40], ids=["small", "large"])
+@pytest.mark.parametrize("index", [
+    (slice(None), slice(None), slice(None, None, 2), slice(1, None)), (1,), (..., None, 3), ([0, 1, 1],), (slice(1), slice(1), [2, 0]),
+    (np.arange(2) == 1,),
+], ids=["slices", "number", "axis", "twice", "mixed", "mask"])  # fmt: skip
+def test_a_part(index, size):
+    x = engine.randn(2, 3, size, size, requires_grad=True)
+    z = x * 2
+    part = z[index]
+    g = engine.randn(*part.shape)
+    other = z * 3  # its gradient arrives first, in an array of its own
+    (part * g).sum().backward(retain_graph=True)
+    alone = x.grad.numpy().copy()
+    x.grad = None
+    (other.sum() + (part * g).sum()).backward()
+    np.testing.assert_allclose(x.grad.numpy(), alone + 6, rtol=1e-6, atol=2e-6)  # 6 is what others lose bits to
+    expected = np.zeros(x.shape, "float32")
+    np.add.at(expected, index, 2 * g.numpy())
+    np.testing.assert_allclose(alone, expected, rtol=1e-6)
 
 
 def test_hooks_and_kept_gradients_see_what_arrived(leaf, weight):

@@ -171,3 +171,10 @@ def test_running_statistics_have_the_references_bits():
     assert norm.lerp_into(a, b, 0.1, 1.0) is NotImplemented
     with pytest.raises(ValueError, match=r"a has shape \(4,\), b \(5,\)"):
         norm.lerp_into(random(4), random(5), 0.1, 1.0)
+
+
+def test_increment():
+    count = np.array(2**40)
+    assert norm.increment(count) is None and count == 2**40 + 1
+    for other in (np.zeros(1, "int64"), np.zeros((), "int32"), np.zeros((), "float32"), np.broadcast_to(count, ())):
+        assert norm.increment(other) is NotImplemented

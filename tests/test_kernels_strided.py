@@ -35,6 +35,24 @@ def test_assignment(shape, index, value):
     np.testing.assert_array_equal(on_all_threads(assigned, shape, index, value), expected)
 
 
+@pytest.mark.parametrize("shape, index", [
+    ((8, 4, 32, 33), (ALL, ALL, slice(None, None, 2), slice(1, None, 2))), ((2, 3, 17001), (1, slice(1, None), slice(17000))),
+    ((70, 90), Ellipsis), ((40000,), slice(None, None, -1)),
+], ids=str)  # fmt: skip
+def test_addition(shape, index):
+    start = draw(*shape)
+    value = draw(*start[index].shape)[..., ::-1].copy()[..., ::-1]
+
+    def added():
+        y = start.copy()
+        assert strided.add_part(y, index, value) is None
+        return y
+
+    expected = start.copy()
+    expected[index] += value
+    np.testing.assert_array_equal(on_all_threads(added), expected)
+
+
 def test_subnormal_numbers_and_nan_are_copied():
     value = np.full((100, 100), 1e-42, "float32")
     value[3, :5] = np.nan, -0.0, np.inf, -np.inf, 0
@@ -51,7 +69,7 @@ def test_what_is_left_to_numpy():
         (y, Ellipsis, np.frombuffer(b"\0" * 40001, "float32", offset=1, count=10000).reshape(100, 100)),
         (y, Ellipsis, x.astype(">f4")), (np.zeros((100, 100), "f4,i1")["f0"], Ellipsis, x),
     ):  # fmt: skip
-        assert strided.assign(a, index, value) is NotImplemented
+        assert strided.assign(a, index, value) is strided.add_part(a, index, value) is NotImplemented
     assert not y.any()
     with pytest.raises(IndexError):
         strided.assign(y, (ALL, ALL, ALL), x)

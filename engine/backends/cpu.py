@@ -92,6 +92,7 @@ class CPU(Reference):
     batch_norm_stats = native(norm.batch_norm_stats)
     invstd = native(norm.invstd)
     lerp_into = native(norm.lerp_into)
+    increment = native(norm.increment)
     batch_norm = native(norm.batch_norm)
     batch_norm_dx = native(norm.batch_norm_dx)
     batch_norm_eval_dx = native(norm.batch_norm_eval_dx)
@@ -103,6 +104,7 @@ class CPU(Reference):
     batch_norm_relu_pool_dx = native(norm.batch_norm_relu_pool_dx)
 
     assign = native(strided.assign)
+    add_part = native(strided.add_part)
     sum = native(reduce.sum)
     mean = native(reduce.mean)
 

@@ -8,7 +8,7 @@ from engine.geometry import ShapeError
 from engine.ops._op import DtypeError, OutOfRange, converted, expect_bools, expect_tensors, is_number, op
 from engine.ops.pointwise import choose
 from engine.ops.shape import broadcast_shapes, broadcast_tensors, reshape
-from engine.tape import mode, touch
+from engine.tape import Adding, mode, touch
 from engine.tensor import Tensor, wrap
 
 __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero", "take"]
@@ -57,7 +57,7 @@ def getitem(k, x, *, index):
         y = k.getitem(x, index)
     except OverflowError:
         raise IndexError(f"index {index} is out of bounds for shape {shape}") from None
-    return y, (lambda g: k.getitem_dx(g, index, shape),)
+    return y, (Adding(lambda g, onto: k.getitem_dx(g, index, shape, onto)),)
 
 
 @op

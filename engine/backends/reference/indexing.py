@@ -41,16 +41,23 @@ class Indexing:
         basic, rest = self._steps(index)
         return a[basic] if rest is None else a[basic][rest]
 
-    def getitem_dx(self, g, index, shape):
-        dx = self.full(shape, 0, g.dtype)
+    def getitem_dx(self, g, index, shape, onto=None):
+        """The gradient of an array of `shape`, added onto the array `onto` where there is one."""
+        dx = self.full(shape, 0, g.dtype) if onto is None else onto
         basic, rest = self._steps(index)
-        if rest is None:
+        if rest is None and onto is None:
             self.assign(dx, basic, g)
+        elif rest is None:
+            self.add_part(dx, basic, g)
         elif all(_is_mask(item) for item in rest if _is_array(item)):  # no element twice
-            dx[basic][rest] = g
+            dx[basic][rest] += g
         else:
             self.xp.add.at(dx[basic], rest, g)
         return dx
+
+    def add_part(self, a, index, value):
+        """a[index] += value for an index of numbers and slices."""
+        a[index] += value
 
     def assign(self, a, index, value):
         """a[index] = value."""
