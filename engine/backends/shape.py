@@ -166,6 +166,9 @@ class Shape(Reference):
 
     normal = uniform
 
+    def truncated_normal(self, shape, mean, std, low, high, key, dtype):
+        return extent(shape, dtype)
+
     # ---- layers
     def matmul(self, a, b):
         shape = (*numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import engine
 from engine.extras import needed
 from engine.utils.data import Upload
+from engine.vision.models import auxiliary_loss
 
 
 class Diverged(Exception):
@@ -62,8 +63,8 @@ def _train_epoch(model, batches, criterion, optimizer, schedule, device) -> tupl
     model.train()
     tally, shown = _Tally(device), time.perf_counter()
     for images, labels in batches:
-        logits = model(images)
-        loss = criterion(logits, labels)
+        outputs = model(images)
+        loss, logits = auxiliary_loss(criterion, outputs, labels), getattr(outputs, "logits", outputs)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

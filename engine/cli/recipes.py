@@ -7,10 +7,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from engine import optim
+import engine
+from engine import nn, optim
 from engine.cli.command import CommandError
 from engine.vision import datasets, transforms
-from engine.vision.models import MODELS
+from engine.vision.models import create
 
 DEFAULT_ROOT = "data"
 
@@ -60,6 +61,7 @@ OPTIMIZERS = {  # name -> constructor(parameters, learning rate, weight decay)
     "adam": lambda ps, lr, decay: optim.Adam(ps, lr=lr, weight_decay=decay),
     "adamw": lambda ps, lr, decay: optim.AdamW(ps, lr=lr, weight_decay=decay),
 }
+WITHOUT_BATCH_NORM = {"optimizer": "adam", "lr": 0.001}
 SCHEDULES = {  # name -> constructor(optimizer, steps): the rate of each batch
     "cosine": lambda o, steps: optim.lr_scheduler.CosineAnnealingLR(o, T_max=steps),
     "triangle": lambda o, steps: optim.lr_scheduler.OneCycleLR(
@@ -69,19 +71,23 @@ SCHEDULES = {  # name -> constructor(optimizer, steps): the rate of each batch
 }  # fmt: skip
 
 
-def build(model: str, recipe: Recipe):
-    """The network `model` for the images and classes of a data set; CommandError when it is not made for them."""
-    entry = MODELS[model]
-    if entry.input[0] != recipe.channels:
-        fitting = ", ".join(name for name, e in MODELS.items() if e.input[0] == recipe.channels)
-        raise CommandError(
-            f"--model: {model} takes images of {entry.input[0]} channel(s), but those of the data set have "
-            f"{recipe.channels}; choose one of {fitting}"
-        )
-    arguments = {"num_classes": len(recipe.classes)}
-    if entry.sized:
-        arguments["image_size"] = recipe.image_size
-    return entry.build(**arguments)
+def build(model: str, recipe: Recipe, width: float = 1.0):
+    """The network of that name or pattern for the images and classes of a data set; CommandError when there is none."""
+    size = recipe.image_size
+    try:
+        return create(model, (recipe.channels, size, size), len(recipe.classes), width)
+    except ValueError as error:
+        raise CommandError(f"argument --model: {error}") from error
+
+
+def defaults(model: str, recipe: Recipe, width: float = 1.0) -> dict:
+    """The options of a run that are not given: the recipe's, but Adam for networks that its SGD would blow up."""
+    with engine.use_backend("shape"):
+        net = build(model, recipe, width)
+    chosen = {name: getattr(recipe, name) for name in ("epochs", "batch_size", "optimizer", "lr")}
+    if recipe.optimizer == "sgd" and not any(isinstance(m, nn.BatchNorm2d) for m in net.modules()):
+        chosen.update(WITHOUT_BATCH_NORM)
+    return chosen
 
 
 def to_input(recipe: Recipe, augment: bool = False):

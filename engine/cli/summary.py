@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 import engine
-from engine.cli.command import Command, CommandError, positive_int
-from engine.vision.models import MODELS
+from engine.cli.command import Command, CommandError, positive_float, positive_int
+from engine.vision.models import MODELS, create
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -22,21 +22,24 @@ def sizes(text: str) -> tuple[int, ...]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A network and the size of its input."""
-    parser.add_argument("model", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
+    parser.add_argument("model", metavar="MODEL", help=", ".join(MODELS) + ", or a pattern (see `train`)")
     parser.add_argument("--input", type=sizes, metavar="C,H,W", help="(default: what the network was made for)")
     parser.add_argument("--classes", type=positive_int, metavar="N", help="(default: 10, for those of ImageNet 1000)")
+    parser.add_argument(
+        "--width", type=positive_float, default=1.0, metavar="X", help="multiplies the channels (default: 1)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the table; nothing is allocated."""
-    entry = MODELS[options.model]
-    size = options.input or entry.input
-    arguments = {"num_classes": options.classes or entry.classes}
-    if entry.sized:
-        arguments["image_size"] = size[-1]
+    made_for = MODELS[options.model].input if options.model in MODELS else (3, 32, 32)
+    size = options.input or made_for
     try:
         with engine.use_backend("shape"):
-            model = entry.build(**arguments)
+            model = create(options.model, size[-3:], options.classes, options.width)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    try:
         print(engine.summary(model, size))
     except ValueError as error:
         raise CommandError(f"--input: {error}") from error

@@ -14,9 +14,12 @@ from engine.cli.fit import Diverged, Epoch, fit
 from engine.cli.recipes import OPTIMIZERS, RECIPES, SCHEDULES
 from engine.cli.run_folder import RunFolder
 from engine.utils.data import DataLoader
-from engine.vision.models import MODELS
+from engine.vision.models import MODELS, is_pattern
 
-KEPT = ("dataset", "model", "epochs", "batch_size", "optimizer", "lr", "seed")  # the options that make a run what it is
+KEPT = ("dataset", "model", "width", "epochs", "batch_size", "optimizer", "lr", "seed")  # what make a run what it is
+SINCE = {"width": 1.0}  # of these, what runs have that were saved before there was the option
+PATTERN = "[(CONV-RELU)*2-POOL]*3-(FC-RELU)*1,SOFTMAX"
+_WITHOUT = "; where the network has no batch norm, adam 0.001 takes the place of sgd"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,11 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("dataset", nargs="?", choices=RECIPES, help="digits comes with the package, the others are read from --root")
     recipes.add_root(parser)
-    add("--model", choices=MODELS, metavar="NAME", help=", ".join(MODELS) + " " + _default("model"))
+    add("--model", metavar="NAME", help=f"{', '.join(MODELS)}, or a pattern such as '{PATTERN}' {_default('model')}")
+    add("--width", type=positive_float, metavar="X", help="multiplies the channels of every layer (default: 1)")
     add("--epochs", type=positive_int, metavar="N", help=_default("epochs"))
     add("--batch-size", type=positive_int, metavar="N", help=_default("batch_size"))
-    add("--lr", type=positive_float, metavar="X", help="highest rate of the schedule " + _default("lr"))
-    add("--optimizer", choices=OPTIMIZERS, help=_default("optimizer"))
+    add("--lr", type=positive_float, metavar="X", help=f"highest rate of the schedule {_default('lr')}{_WITHOUT}")
+    add("--optimizer", choices=OPTIMIZERS, help=_default("optimizer") + _WITHOUT)
     add("--seed", type=seed, metavar="N", help="for weights, shuffling, augmentation and dropout (default: 0)")
     add("--threads", type=positive_int, metavar="N", help="(default: the CPUs this process may use)")
     add("--workers", type=count, default=0, metavar="N", help="threads that prepare batches ahead (default: 0)")
@@ -50,9 +54,10 @@ def run(options: argparse.Namespace) -> int:
     if options.dataset is None:
         raise CommandError(f"name a data set, one of {', '.join(RECIPES)}")
     recipe = RECIPES[options.dataset]
-    for name in ("model", "epochs", "batch_size", "optimizer", "lr"):
+    options.model, options.width = options.model or recipe.model, options.width or 1.0
+    for name, value in recipes.defaults(options.model, recipe, options.width).items():
         if getattr(options, name) is None:
-            setattr(options, name, getattr(recipe, name))
+            setattr(options, name, value)
     options.seed = options.seed or 0
     _set_threads(options.threads)
     engine.manual_seed(options.seed)
@@ -61,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     folder = (
         RunFolder(options.resume, tuple(Epoch(**e) for e in before["epochs"]))
         if before
-        else RunFolder.claim(options.out or os.path.join("runs", f"{options.dataset}-{options.model}"))
+        else RunFolder.claim(options.out or os.path.join("runs", f"{options.dataset}-{_short(options.model)}"))
     )
     with folder:
         folder.say(parts.headline() if not before else f"resumed after epoch {done} of {options.epochs}")
@@ -73,7 +78,7 @@ class _Parts:
 
     def __init__(self, options, recipe):
         self.options = options
-        self.model = _place(recipes.build(options.model, recipe), options.device)
+        self.model = _place(recipes.build(options.model, recipe, options.width), options.device)
         self.train_set = recipes.load(options.dataset, options.root, True, options.download)
         self.test_set = recipes.load(options.dataset, options.root, False, options.download)
         self.draws = engine.Generator().manual_seed(options.seed)
@@ -101,8 +106,9 @@ class _Parts:
 
     def headline(self) -> str:
         o = self.options
+        width = "" if o.width == 1 else f" of width {o.width:g}"
         return (
-            f"{o.model} on {o.dataset}: {len(self.train_set)} training and {len(self.test_set)} test images; "
+            f"{o.model}{width} on {o.dataset}: {len(self.train_set)} training and {len(self.test_set)} test images; "
             f"{o.epochs} epochs, batch size {o.batch_size}, {o.optimizer} lr {o.lr:g}, "
             f"seed {o.seed}, threads {engine.get_num_threads()}, device {o.device}"
         )
@@ -120,10 +126,11 @@ def _resumed(options: argparse.Namespace) -> dict:
         raise CommandError(f"--resume: {options.resume} holds no checkpoint of a whole epoch") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise CommandError(f"--resume: {error}") from error
-    if not isinstance(saved.get("options"), dict) or not set(KEPT) <= set(saved["options"]):
+    kept = saved.get("options")
+    if not isinstance(kept, dict) or not set(KEPT) <= {*kept, *SINCE}:
         raise CommandError(f"--resume: {path} was not written by `train`")
     for name in KEPT:
-        setattr(options, name, saved["options"][name])
+        setattr(options, name, {**SINCE, **kept}[name])
     return {"path": path, "epochs": saved["epochs"]}
 
 
@@ -131,7 +138,7 @@ def _train(folder: RunFolder, parts: _Parts, options: argparse.Namespace, done: 
     """Fit epoch by epoch, saving after each; the exit code."""
 
     def save():
-        trained.save(parts.model, folder.model, options.model, options.dataset)
+        trained.save(parts.model, folder.model, options.model, options.dataset, options.width)
 
     code = 0
     try:
@@ -174,6 +181,11 @@ def _place(model, device: str):
         return model.to(engine.device(device))
     except RuntimeError as error:
         raise CommandError(f"--device: {error}") from error
+
+
+def _short(model: str) -> str:
+    """What a folder is named by."""
+    return "pattern" if is_pattern(model) else model
 
 
 def _next_step(options: argparse.Namespace) -> str:

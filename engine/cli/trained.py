@@ -1,4 +1,4 @@
-"""A trained network on disk: its weights, and the names of the network and of the data set it was trained on."""
+"""A trained network on disk: its weights, the name (or pattern) and width of the network, the data set it was trained on."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ import engine
 from engine.cli.command import CommandError
 from engine.cli.recipes import RECIPES, Recipe, build
 from engine.serialization import metadata
-from engine.vision.models import MODELS
+from engine.vision.models import MODELS, is_pattern
 
 
-def save(model, path: str, name: str, dataset: str) -> None:
+def save(model, path: str, name: str, dataset: str, width: float = 1.0) -> None:
     """Replace the file `path`, all at once or not at all."""
-    engine.save(model.state_dict(), path, metadata={"model": name, "dataset": dataset})
+    engine.save(model.state_dict(), path, metadata={"model": name, "dataset": dataset, "width": repr(width)})
 
 
 def load(path: str) -> tuple:
     """(model in evaluation mode, name of its data set, Recipe) of a file that `train` wrote; CommandError otherwise."""
     try:
         state, notes = engine.load(path), metadata(path)
-        name, dataset = notes.get("model"), notes.get("dataset")
-        if name not in MODELS or dataset not in RECIPES:
+        name, dataset, width = notes.get("model"), notes.get("dataset"), float(notes.get("width", 1))
+        if not name or not (name in MODELS or is_pattern(name)) or dataset not in RECIPES:
             raise CommandError(f"{path}: not a file that `train` saved: it names no network and data set")
         recipe: Recipe = RECIPES[dataset]
-        model = build(name, recipe)
+        with engine.use_backend("shape"):  # before memory is taken for a network that it is not
+            named = build(name, recipe, width).state_dict()
+        if {n: t.shape for n, t in named.items()} != {n: t.shape for n, t in state.items()}:
+            raise CommandError(f"{path}: these are not the weights of the network that it names, {name}")
+        model = build(name, recipe, width)
         model.load_state_dict(state)
     except FileNotFoundError as error:
         raise CommandError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from engine import nn
 from engine.nn import functional as F
 from engine.nn.fusion import conv_bn_relu, conv_bn_relus
-from engine.vision.models.resnet import conv3x3, initialize
+from engine.vision.models.common import channels, initialize
+from engine.vision.models.resnet import conv3x3
 
 
 class Subsample(nn.Module):
@@ -45,21 +46,22 @@ class Block(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """Images [N, 3, 32, 32] to logits [N, num_classes]: 6 * blocks + 2 layers, widths 16, 32, 64 (times width / 16).
+    """Images [N, 3, 32, 32] to logits [N, num_classes]: 6 * blocks + 2 layers, 16, 32 and 64 channels times width.
 
     Parameters are named as in the widely used PyTorch implementation of the paper, so that its weights load.
     """
 
-    def __init__(self, blocks: int, num_classes: int = 10, option: str = "A", width: int = 16):
+    def __init__(self, blocks: int, num_classes: int = 10, option: str = "A", width: float = 1.0):
         super().__init__()
         if option not in ("A", "B"):
             raise ValueError(f"option must be 'A' (zero padding) or 'B' (1x1 convolution), got {option!r}")
-        self.conv1 = conv3x3(3, width)
-        self.bn1 = nn.BatchNorm2d(width)
+        inputs = channels(16, width)
+        self.conv1 = conv3x3(3, inputs)
+        self.bn1 = nn.BatchNorm2d(inputs)
         self.relu = nn.ReLU(inplace=True)
-        stages, inputs = [], width
+        stages = []
         for stage in range(3):
-            outputs = width << stage
+            outputs = channels(16 << stage, width)
             stride = 1 if stage == 0 else 2
             stages.append(
                 nn.Sequential(
@@ -80,27 +82,27 @@ class CifarResNet(nn.Module):
         return self.linear(F.adaptive_avg_pool2d(x, 1).flatten(1))
 
 
-def resnet20(num_classes: int = 10, option: str = "A", width: int = 16) -> CifarResNet:
+def resnet20(num_classes: int = 10, option: str = "A", width: float = 1.0) -> CifarResNet:
     """ResNet-20 for CIFAR: 269,722 parameters with option A."""
     return CifarResNet(3, num_classes, option, width)
 
 
-def resnet32(num_classes: int = 10, option: str = "A", width: int = 16) -> CifarResNet:
+def resnet32(num_classes: int = 10, option: str = "A", width: float = 1.0) -> CifarResNet:
     """ResNet-32 for CIFAR: 464,154 parameters with option A."""
     return CifarResNet(5, num_classes, option, width)
 
 
-def resnet44(num_classes: int = 10, option: str = "A", width: int = 16) -> CifarResNet:
+def resnet44(num_classes: int = 10, option: str = "A", width: float = 1.0) -> CifarResNet:
     """ResNet-44 for CIFAR: 658,586 parameters with option A."""
     return CifarResNet(7, num_classes, option, width)
 
 
-def resnet56(num_classes: int = 10, option: str = "A", width: int = 16) -> CifarResNet:
+def resnet56(num_classes: int = 10, option: str = "A", width: float = 1.0) -> CifarResNet:
     """ResNet-56 for CIFAR: 853,018 parameters with option A."""
     return CifarResNet(9, num_classes, option, width)
 
 
-def resnet110(num_classes: int = 10, option: str = "A", width: int = 16) -> CifarResNet:
+def resnet110(num_classes: int = 10, option: str = "A", width: float = 1.0) -> CifarResNet:
     """ResNet-110 for CIFAR: 1,727,962 parameters with option A."""
     return CifarResNet(18, num_classes, option, width)
 
@@ -128,9 +130,10 @@ class CifarVGG(nn.Module):
         return self.classifier(F.adaptive_avg_pool2d(self.features(x), 1).flatten(1))
 
 
-def cifar_vgg(num_classes: int = 10) -> CifarVGG:
+def cifar_vgg(num_classes: int = 10, width: float = 1.0) -> CifarVGG:
     """Six convolutions of 32, 32, 64, 64, 128 and 128 channels: 288,746 parameters."""
-    return CifarVGG(num_classes=num_classes)
+    a, b, c = (channels(n, width) for n in (32, 64, 128))
+    return CifarVGG(((a, a), (b, b), (c, c)), num_classes)
 
 
 class Residual(nn.Sequential):
@@ -143,15 +146,16 @@ class Residual(nn.Sequential):
 class ResNet9(nn.Module):
     """A residual network made to be trained in minutes (after Page 2018, "How to train your ResNet", DAWNBench).
 
-    Images [N, 3, 32, 32] to logits [N, num_classes]; widths w, 2w, 4w, 8w. Pooling comes before batch norm, which has
-    a quarter of the work then; the logits are scaled down, so that training starts from an undecided network.
+    Images [N, 3, 32, 32] to logits [N, num_classes]; 16, 32, 64 and 128 channels times width. Pooling comes before batch
+    norm, which has a quarter of the work then; the logits are scaled down, so that training starts from an undecided
+    network.
     """
 
     scale = 0.25
 
-    def __init__(self, num_classes: int = 10, width: int = 16):
+    def __init__(self, num_classes: int = 10, width: float = 1.0):
         super().__init__()
-        w = width
+        w = channels(16, width)
         self.features = nn.Sequential(
             _layer(3, w),
             _layer(w, 2 * w, pool=True),
@@ -172,6 +176,6 @@ def _layer(inputs, outputs, pool=False):
     return nn.Sequential(conv3x3(inputs, outputs), *pooling, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
-def resnet9(num_classes: int = 10, width: int = 16) -> ResNet9:
-    """The network of `train cifar10`: 412,944 parameters at width 16."""
+def resnet9(num_classes: int = 10, width: float = 1.0) -> ResNet9:
+    """The network of `train cifar10`: 412,944 parameters."""
     return ResNet9(num_classes, width)

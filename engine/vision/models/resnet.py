@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from engine import nn
 from engine.nn.fusion import conv_bn_relu, conv_bn_relus
+from engine.vision.models.common import SMALL, channels, initialize, no_download
 
 
 def conv3x3(inputs, outputs, stride=1):
@@ -57,24 +58,28 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Images [N, 3, H, W] (224x224 in the paper, any from 32x32 on) to logits [N, num_classes].
+    """Images [N, 3, S, S] (224x224 in the paper, any from 32x32 on) to logits [N, num_classes].
 
-    blocks: how many in each of the four stages; width: channels of the first stage (64 in the paper).
+    blocks: how many in each of the four stages, of 64, 128, 256 and 512 channels; width multiplies these. For images of
+    image_size < 64 the first convolution is 3x3 with stride 1 instead of 7x7 with stride 2, without pooling behind it:
+    32x32 ends in maps of 4x4.
     """
 
-    def __init__(self, block, blocks, num_classes: int = 1000, width: int = 64):
+    def __init__(self, block, blocks, num_classes: int = 1000, width: float = 1.0, image_size: int = 224):
         super().__init__()
-        self.channels = width
-        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        small = image_size < SMALL
+        a, b, c, d = (channels(n, width) for n in (64, 128, 256, 512))
+        self.channels = a
+        self.conv1 = conv3x3(3, a) if small else nn.Conv2d(3, a, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(a)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.layer1 = self._stage(block, width, blocks[0], 1)
-        self.layer2 = self._stage(block, 2 * width, blocks[1], 2)
-        self.layer3 = self._stage(block, 4 * width, blocks[2], 2)
-        self.layer4 = self._stage(block, 8 * width, blocks[3], 2)
+        self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, stride=2, padding=1)
+        self.layer1 = self._stage(block, a, blocks[0], 1)
+        self.layer2 = self._stage(block, b, blocks[1], 2)
+        self.layer3 = self._stage(block, c, blocks[2], 2)
+        self.layer4 = self._stage(block, d, blocks[3], 2)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
-        self.fc = nn.Linear(8 * width * block.expansion, num_classes)
+        self.fc = nn.Linear(d * block.expansion, num_classes)
         initialize(self)
 
     def _stage(self, block, width, count, stride):
@@ -95,38 +100,31 @@ class ResNet(nn.Module):
         return self.fc(self.avgpool(x).flatten(1))
 
 
-def initialize(model):
-    """He's initialisation of every convolution: normal, variance 2 / (outputs of a filter)."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-
-def _no_weights(arguments):
-    """Take torchvision's weights=None, pretrained=False and progress=...; TypeError for others, ValueError for weights."""
-    for name, value in arguments.items():
-        if name not in ("weights", "pretrained", "progress"):
-            raise TypeError(f"unexpected keyword argument {name!r}; there are num_classes and width")
-        if value and name != "progress":
-            raise ValueError(
-                f"{name}={value!r}: no weights are downloaded; make the model without and load the published file: "
-                "model.load_state_dict(engine.load('resnet18-f37072fd.pth'))"
-            )
-
-
-def resnet18(num_classes: int = 1000, width: int = 64, **torchvisions) -> ResNet:
+@no_download
+def resnet18(num_classes: int = 1000, width: float = 1.0, image_size: int = 224) -> ResNet:
     """ResNet-18: 11,689,512 parameters with 1000 classes."""
-    _no_weights(torchvisions)
-    return ResNet(BasicBlock, (2, 2, 2, 2), num_classes, width)
+    return ResNet(BasicBlock, (2, 2, 2, 2), num_classes, width, image_size)
 
 
-def resnet34(num_classes: int = 1000, width: int = 64, **torchvisions) -> ResNet:
+@no_download
+def resnet34(num_classes: int = 1000, width: float = 1.0, image_size: int = 224) -> ResNet:
     """ResNet-34: 21,797,672 parameters with 1000 classes."""
-    _no_weights(torchvisions)
-    return ResNet(BasicBlock, (3, 4, 6, 3), num_classes, width)
+    return ResNet(BasicBlock, (3, 4, 6, 3), num_classes, width, image_size)
 
 
-def resnet50(num_classes: int = 1000, width: int = 64, **torchvisions) -> ResNet:
+@no_download
+def resnet50(num_classes: int = 1000, width: float = 1.0, image_size: int = 224) -> ResNet:
     """ResNet-50: 25,557,032 parameters with 1000 classes."""
-    _no_weights(torchvisions)
-    return ResNet(Bottleneck, (3, 4, 6, 3), num_classes, width)
+    return ResNet(Bottleneck, (3, 4, 6, 3), num_classes, width, image_size)
+
+
+@no_download
+def resnet101(num_classes: int = 1000, width: float = 1.0, image_size: int = 224) -> ResNet:
+    """ResNet-101: 44,549,160 parameters with 1000 classes."""
+    return ResNet(Bottleneck, (3, 4, 23, 3), num_classes, width, image_size)
+
+
+@no_download
+def resnet152(num_classes: int = 1000, width: float = 1.0, image_size: int = 224) -> ResNet:
+    """ResNet-152: 60,192,808 parameters with 1000 classes."""
+    return ResNet(Bottleneck, (3, 8, 36, 3), num_classes, width, image_size)
