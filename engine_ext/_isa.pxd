@@ -182,6 +182,19 @@ cdef extern from "kernels.h" nogil:
                                    float *d, int64_t step) noexcept nogil
         void (*winograd3_dw)(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs,
                              int64_t outputs, float *dw, int64_t ldw) noexcept nogil
+        # winograd5.c
+        void (*winograd5_input)(const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage,
+                                float *v, int64_t step) noexcept nogil
+        void (*winograd5_weights)(const float *w, int64_t out_step, int64_t in_step, int rotated, int64_t outs,
+                                  int64_t channels, float *u, int64_t step) noexcept nogil
+        void (*winograd5_output)(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
+                                 const float *bias, const float *added, int relu, float *stage, float *y) noexcept nogil
+        void (*winograd5_output_pool)(const Conv2d *q, const Tiles *t, const float *m, int64_t step, int64_t outs,
+                                      const float *bias, float *stage, float *y, uint8_t *taps) noexcept nogil
+        void (*winograd5_gradient)(const Conv2d *q, const float *g, int64_t channels, const Tiles *t, float *stage,
+                                   float *d, int64_t step) noexcept nogil
+        void (*winograd5_dw)(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs,
+                             int64_t outputs, float *dw, int64_t ldw) noexcept nogil
         # phases.c
         void (*split_plane)(int64_t h, int64_t w, int64_t top, int64_t left, int64_t dh, int64_t dw, const float *x,
                             int64_t rows, int64_t columns, float *y, int64_t step) noexcept nogil

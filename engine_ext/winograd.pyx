@@ -1,4 +1,5 @@
-"""Winograd's convolution of 3x3 windows, and its gradient by the input: how units of tiles are spread over threads.
+"""Winograd's convolution of 3x3 and 5x5 windows, and its gradient by the input: how units of tiles are spread over
+threads.
 
 With many tiles, weights are transformed first; then a thread takes a unit (winograd_units.pyx) through input transform,
 products and outputs. With few, all inputs are transformed first; then a thread takes 32 outputs (2 * LANES), of all
@@ -22,6 +23,7 @@ from engine_ext.memory cimport Block, borrow, empty_array, empty_f32, empty_imag
 from engine_ext.parallel cimport enter, leave, threads_for
 from engine_ext.winograd_units cimport (
     CHUNK,
+    FIVE,
     STRIDED,
     Winograd,
     odd_lines,
@@ -32,6 +34,7 @@ from engine_ext.winograd_units cimport (
     transform_input,
     unit_task,
     weight_task,
+    window_side,
 )
 
 cnp.import_array()
@@ -119,7 +122,7 @@ cdef object forward(int m, x, w, b, geom, bint relu, residual, bint pool, Weight
     if m == STRIDED:
         read_strided_3x3(geom, &f.q)
     else:
-        read_plain(geom, &f.q, 4 if m == 3 else 3)
+        read_plain(geom, &f.q, window_side(m))
     expect_shape("x", x, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.o, f.q.c // f.q.groups, f.q.kh, f.q.kw)
     if b is not None and (PyArray_NDIM(b) != 1 or PyArray_DIM(b, 0) != f.q.o):
@@ -156,7 +159,7 @@ cdef object backward(int m, g, w, geom, onto=None):
             raise ValueError(f"padding above and on the left must both be even or odd, got {geom.ints}")
         read_conv2d(geom.transposed, &f.q)
     else:
-        read_plain(geom.transposed, &f.q, 3)
+        read_plain(geom.transposed, &f.q, window_side(m))
     expect_shape("g", g, f.q.n, f.q.c, f.q.h, f.q.w)
     expect_shape("w", w, f.q.c, f.q.o // f.q.groups, f.q.kh, f.q.kw)
     if onto is not None:
@@ -208,6 +211,21 @@ def conv2d3(x, w, b, geom, bint relu=False, residual=None):
     return forward(3, x, w, b, geom, relu, residual, False, None)
 
 
+def conv2d5(x, w, b, geom, bint relu=False, residual=None, Weights prepared=None):
+    """conv2d4 of windows of 5x5, by F(2x2, 5x5)."""
+    return forward(FIVE, x, w, b, geom, relu, residual, False, prepared)
+
+
+def conv2d5_relu_pool(x, w, b, geom, Weights prepared=None):
+    """conv2d4_relu_pool of windows of 5x5."""
+    return forward(FIVE, x, w, b, geom, True, None, True, prepared)
+
+
+def conv2d5_dx(g, w, geom, onto=None):
+    """conv2d4_dx of windows of 5x5."""
+    return backward(FIVE, g, w, geom, onto)
+
+
 def conv2d_stride2(x, w, b, geom, bint relu=False, Weights prepared=None):
     """conv2d4 with stride 2."""
     return forward(STRIDED, x, w, b, geom, relu, None, False, prepared)
@@ -219,7 +237,8 @@ def conv2d_stride2_dx(g, w, geom):
 
 
 def transform_weights(w, int m=4, int64_t groups=1):
-    """Weights w[o, c / groups, 3, 3] as tiles of m x m outputs (8: stride 2) need them, for the instruction set in use.
+    """Weights w[o, c / groups, 3, 3] as tiles of m x m outputs need them, for the instruction set in use; m of 8: those
+    of stride 2; of 5: those of 5x5 windows.
 
     They are `prepared` above, a copy: they do not follow w. float32 and C-contiguous, else NotImplemented.
     """
@@ -229,8 +248,10 @@ def transform_weights(w, int m=4, int64_t groups=1):
     cdef int64_t i
     if not is_f32(w):
         return NotImplemented
-    if m not in (2, 4, STRIDED) or PyArray_NDIM(w) != 4 or w.shape[2:] != (3, 3) or min(w.shape[:2]) < 1:
-        raise ValueError(f"weights [o, c, 3, 3] and tiles of 2, 4 or 8 expected, got {w.shape} and {m}")
+    if m not in (2, 4, FIVE, STRIDED):
+        raise ValueError(f"tiles of 2, 4, 5 or 8 expected, got {m}")
+    if PyArray_NDIM(w) != 4 or w.shape[2:] != (window_side(m), window_side(m)) or min(w.shape[:2]) < 1:
+        raise ValueError(f"weights [o, c, {window_side(m)}, {window_side(m)}] expected, got {w.shape}")
     if groups < 1 or PyArray_DIM(w, 0) % groups:
         raise ValueError(f"groups must divide the outputs, got {groups} and weights {w.shape}")
     f.m, f.w, f.rotated = m, f32(w), False
@@ -242,7 +263,7 @@ def transform_weights(w, int m=4, int64_t groups=1):
     f.blocks, f.outs = ceil_div(f.q.c, K.lanes), ceil_div(f.q.o, 2 * K.lanes)
     f.u_step = odd_lines(f.q.c * 2 * K.lanes)
     f.u_size = f.points * f.u_step
-    f.out_step, f.in_step = 9 * f.q.c, 9
+    f.out_step, f.in_step = f.window * f.q.c, f.window
     prepared.m, prepared.lanes, prepared.shape, prepared.groups = m, K.lanes, w.shape, groups
     prepared.block = borrow(groups * f.outs * f.u_size * sizeof(float))
     f.u = <float *>prepared.block.data

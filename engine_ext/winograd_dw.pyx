@@ -1,5 +1,5 @@
-"""The weight gradient of 3x3 convolutions by Winograd's F(3x3,4x4), or with stride 2, and of 4x4 ones by F(4x4,3x3):
-see kernels/winograd_dw.c, winograd_stride.c and winograd3.c.
+"""The weight gradient of 3x3 convolutions by Winograd's F(3x3,4x4), or with stride 2, of 4x4 ones by F(4x4,3x3), and
+of 5x5 ones by F(5x5,2x2): see kernels/winograd_dw.c, winograd_stride.c, winograd3.c and winograd5.c.
 
 Tiles are transformed, pixels and gradients, chunk by chunk, and the products of a chunk added to the sums. Two ways:
 
@@ -44,7 +44,7 @@ cdef struct Gradient:
     Conv2d q                    # c and o of one group
     int64_t x_image, g_image    # floats from image to image
     bint strided
-    int64_t side                # gradients of a tile along an axis: 3 where windows are 4x4, else 4
+    int64_t side                # gradients of a tile along an axis: 4, 3, 2 where windows are 3x3, 4x4, 5x5
     int64_t positions           # of a tile: with stride 2, several add to one sum
     const float *x
     const float *g
@@ -69,7 +69,7 @@ cdef void plan(Gradient *t) noexcept nogil:
     cdef const Conv2d *q = &t.q
     cdef int64_t lanes = K.lanes, row_bytes, chunk_bytes, most
     t.positions = 81 if t.strided else POINTS
-    t.side = 3 if q.kh == 4 else 4
+    t.side = 7 - q.kh
     t.down, t.across = ceil_div(q.oh, t.side), ceil_div(q.ow, t.side)
     t.total = q.n * t.down
     t.lines = max(min(STAGE_TILES // t.across, t.down), 1)
@@ -204,6 +204,9 @@ cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows,
         elif block < t.inputs and t.side == 3:
             K.winograd3_input(q, t.x + image * t.x_image + c * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
                               t.v + c * t.tiles + row * t.across * lanes, t.v_step)
+        elif block < t.inputs and t.side == 2:
+            K.winograd5_input(q, t.x + image * t.x_image + c * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
+                              t.v + c * t.tiles + row * t.across * lanes, t.v_step)
         elif block < t.inputs:
             K.winograd4_input(q, t.x + image * t.x_image + c * q.h * q.w, min(lanes, q.c - c), &tiles, stage,
                               t.v + c * t.tiles + row * t.across * lanes, t.v_step)
@@ -212,6 +215,9 @@ cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows,
                                        t.d + o * t.tiles + row * t.across * lanes, t.d_step)
         elif t.side == 3:
             K.winograd3_gradient(q, t.g + image * t.g_image + o * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
+                                 t.d + o * t.tiles + row * t.across * lanes, t.d_step)
+        elif t.side == 2:
+            K.winograd5_gradient(q, t.g + image * t.g_image + o * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
                                  t.d + o * t.tiles + row * t.across * lanes, t.d_step)
         else:
             K.winograd_gradient(q, t.g + image * t.g_image + o * q.oh * q.ow, min(lanes, q.o - o), &tiles, stage,
@@ -257,6 +263,8 @@ cdef void weights(const Gradient *t, int64_t task, const float *u, int64_t step)
                              q.c * window)
     elif t.side == 3:
         K.winograd3_dw(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), dw, q.c * window)
+    elif t.side == 2:
+        K.winograd5_dw(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), dw, q.c * window)
     else:
         K.winograd_weights(u, step, t.parts, t.u_part, min(lanes, q.c - c), min(lanes, q.o - o), dw, q.c * window)
 
@@ -305,6 +313,11 @@ def conv2d_dw(g, x, geom):
 def conv2d3_dw(g, x, geom):
     """conv2d_dw of windows of 4x4."""
     return gradient(g, x, geom, 4, False)
+
+
+def conv2d5_dw(g, x, geom):
+    """conv2d_dw of windows of 5x5."""
+    return gradient(g, x, geom, 5, False)
 
 
 def conv2d_stride2_dw(g, x, geom):

@@ -8,6 +8,7 @@ from engine_ext.geometry cimport ceil_div
 cdef enum:
     LINE = 16       # floats of a cache line
     CHUNK = 64              # input channels whose weights are transformed at a time: the kernel's TERMS
+    FIVE = 5                # in place of m: windows of 5x5, tiles of 2x2 outputs
     STRIDED = 8             # in place of m: windows with stride 2, tiles of 4x4 outputs, going back 8x8
 
 
@@ -15,8 +16,8 @@ cdef struct Winograd:
     # A convolution of x[n, c, h, w] to y[n, o, oh, ow]; the input gradient is one of the output's gradient.
     Conv2d q                # c and o of one group
     int64_t x_image, y_image    # floats from image to image
-    int m                   # a tile has m x m outputs, or STRIDED
-    int64_t window          # taps: 4x4 where m is 3, else 3x3
+    int m                   # a tile has m x m outputs; or FIVE, STRIDED
+    int64_t window          # taps
     int64_t side            # outputs of a tile along an axis
     int64_t apart, overlap  # inputs from tile to tile, and what the last has more
     int64_t top, left       # outputs of the first tile that lie outside of the image
@@ -43,6 +44,11 @@ cdef struct Winograd:
     int64_t stage_size
     float *u                # [outputs / (2 * LANES)][position][c][2 * LANES]
     float *v                # few tiles: [unit][position][block][tile][LANES]
+
+
+cdef inline int64_t window_side(int m) noexcept nogil:
+    """Of a window, where tiles have m x m outputs."""
+    return 5 if m == FIVE else 4 if m == 3 else 3
 
 
 cdef inline int64_t odd_lines(int64_t floats) noexcept nogil:

@@ -22,10 +22,11 @@ cdef enum:
 cdef void shape_tiles(Winograd *f) noexcept:
     """Fills in what tiles are like."""
     f.top = f.left = 0
-    f.window = 16 if f.m == 3 else 9
+    f.window = window_side(f.m) * window_side(f.m)
     if f.m != STRIDED:
-        f.side, f.apart, f.overlap = f.m, f.m, 3 if f.m == 3 else 2
-        f.positions = f.points = (f.m + f.overlap) * (f.m + f.overlap)
+        f.side = f.apart = 2 if f.m == FIVE else f.m
+        f.overlap = window_side(f.m) - 1
+        f.positions = f.points = (f.side + f.overlap) * (f.side + f.overlap)
         return
     f.side, f.apart, f.overlap, f.positions, f.points = 4, 8, 1, 81, 36
     if f.rotated:
@@ -150,6 +151,8 @@ cdef void transform_input(const Winograd *f, int64_t unit, int64_t block, float 
             K.winograd_stride_input(f.rotated, &f.q, x, channels, &t, stage, v, f.v_step)
         elif f.m == 3:
             K.winograd3_input(&f.q, x, channels, &t, stage, v, f.v_step)
+        elif f.m == FIVE:
+            K.winograd5_input(&f.q, x, channels, &t, stage, v, f.v_step)
         elif f.m == 4:
             K.winograd4_input(&f.q, x, channels, &t, stage, v, f.v_step)
         else:
@@ -170,6 +173,8 @@ cdef void transform_weights_of(
         K.winograd_stride_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
     elif f.m == 3:
         K.winograd3_weights(w, f.out_step, outs, channels, u, step)
+    elif f.m == FIVE:
+        K.winograd5_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
     elif f.m == 4:
         K.winograd4_weights(w, f.out_step, f.in_step, f.rotated, outs, channels, u, step)
     else:
@@ -195,7 +200,7 @@ cdef void multiply(const Winograd *f, int64_t unit, int64_t block, int64_t first
         K.winograd_stride_products(&t, channels, outs, v, f.v_step, f.tiles * lanes, u, u_step, products, f.m_step,
                                    first > 0)
     else:
-        K.winograd_products(f.m + f.overlap, &t, channels, outs, v, f.v_step, f.tiles * lanes, u, u_step, products,
+        K.winograd_products(f.side + f.overlap, &t, channels, outs, v, f.v_step, f.tiles * lanes, u, u_step, products,
                             f.m_step, first > 0)
 
 
@@ -219,12 +224,16 @@ cdef void write_output(const Winograd *f, int64_t unit, int64_t block, const flo
             m = products + half * lanes
             o = (first + t.image) * f.y_image + o * plane
             added = f.residual + o if f.residual != NULL else NULL
-            if f.taps != NULL:
+            if f.taps != NULL and f.m == FIVE:
+                K.winograd5_output_pool(&f.q, &t, m, f.m_step, outs, bias, stage, f.y + o, f.taps + o)
+            elif f.taps != NULL:
                 K.winograd4_output_pool(&f.q, &t, m, f.m_step, outs, bias, stage, f.y + o, f.taps + o)
             elif f.m == STRIDED:
                 K.winograd_stride_output(f.rotated, &f.q, &t, m, f.m_step, outs, bias, f.relu, stage, f.y + o)
             elif f.m == 3:
                 K.winograd3_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
+            elif f.m == FIVE:
+                K.winograd5_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
             elif f.m == 4:
                 K.winograd4_output(&f.q, &t, m, f.m_step, outs, bias, added, f.relu, stage, f.y + o)
             else:

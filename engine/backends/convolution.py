@@ -68,6 +68,11 @@ def plain_3x3(geom):
     return geom.stride == geom.dilation == geom.upsample == (1, 1) and geom.kh == geom.kw == 3
 
 
+def plain_5x5(geom):
+    """The same of 5x5."""
+    return geom.stride == geom.dilation == geom.upsample == (1, 1) and geom.kh == geom.kw == 5
+
+
 def strided_3x3(geom):
     """A window of 3x3 with stride 2."""
     two = geom.stride == (2, 2) and geom.dilation == geom.upsample == (1, 1)
@@ -164,6 +169,9 @@ FORWARD = (
               prepare=lambda w, geom: winograd.transform_weights(w, 4, geom.groups)),
     Algorithm("winograd2", winograd.conv2d2, plain_3x3, worth_tiles, 1e-5, True, relu=True, residual=True,
               prepare=lambda w, geom: winograd.transform_weights(w, 2, geom.groups)),
+    Algorithm("winograd5", winograd.conv2d5, plain_5x5, worth_tiles, 1.5e-5, True,
+              relu=True, residual=True, pooled=winograd.conv2d5_relu_pool,
+              prepare=lambda w, geom: winograd.transform_weights(w, 5, geom.groups)),
     Algorithm("winograd_stride2", winograd.conv2d_stride2, strided_3x3, worth_tiles, 1e-5, True,
               relu=True, prepare=lambda w, geom: winograd.transform_weights(w, 8, geom.groups)),
     # even and odd rows and columns as channels, then windows half as large
@@ -179,6 +187,7 @@ INPUT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dx, is_depthwise, several_groups),
     Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, wins4_dx, 1.5e-5, True, onto=True),
     Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, worth_tiles, 1e-5, True, onto=True),
+    Algorithm("winograd5", winograd.conv2d5_dx, plain_5x5, worth_tiles, 1.5e-5, True, onto=True),
     Algorithm("winograd_stride2", winograd.conv2d_stride2_dx, strided_3x3_back, worth_tiles, 1e-5, True),
     Algorithm("phases", phases.conv2d_dx, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
     # products first, patches of an image added up behind them
@@ -188,6 +197,7 @@ INPUT_GRADIENT = (
 WEIGHT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dw, is_depthwise, several_groups),
     Algorithm("winograd4", winograd_dw.conv2d_dw, plain_3x3, many_channels, 5e-5, True),
+    Algorithm("winograd5", winograd_dw.conv2d5_dw, plain_5x5, worth_tiles, 5e-5, True),
     Algorithm("winograd_stride2", winograd_dw.conv2d_stride2_dw, strided_3x3, worth_tiles, 2e-5, True),
     Algorithm("halves", halves.conv2d_dw, wide_strided, wins_in_halves, 5e-5, True),
     Algorithm("phases", phases.conv2d_dw, dilated_3x3, fills_tiles_in_phases, 5e-5, True),

@@ -21,6 +21,7 @@
 #include "winograd_output.c"
 #include "winograd_stride.c"
 #include "winograd3.c"
+#include "winograd5.c"
 #include "winograd_tiles.c"
 #include "norm.c"
 #include "norm_pool.c"

@@ -17,6 +17,11 @@
 
 /* --- where tiles are */
 
+/* Tiles have m x m outputs, of 3x3 windows, and of 4x4 ones where m is 3; or FIVE: 2x2 of 5x5 ones. */
+#define FIVE 5
+INLINE int side_of(int m) { return m == FIVE ? 2 : m; }
+INLINE int points_of(int m) { return m == 2 ? 4 : 6; }
+
 /* The first output of a tile along an axis. */
 INLINE int64_t tile_start(int64_t tile, int64_t whole, int64_t side) { return tile * side - max64(tile - whole, 0); }
 
@@ -176,15 +181,15 @@ INLINE void input_tile2(const float *d, int64_t row, float *v, int64_t step)
 INLINE void input(const int m, const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage, float *v,
                   int64_t step)
 {
-    const int overlap = m == 3 ? 3 : 2;
-    const int64_t top = tile_start(t->row, t->whole_rows, m), left = tile_start(t->col, t->whole_cols, m);
-    const int64_t height = tile_start(t->row + t->rows - 1, t->whole_rows, m) - top + m + overlap;
-    const int64_t width = tile_start(t->col + t->cols - 1, t->whole_cols, m) - left + m + overlap, row = width * LANES;
+    const int side = side_of(m), points = points_of(m);
+    const int64_t top = tile_start(t->row, t->whole_rows, side), left = tile_start(t->col, t->whole_cols, side);
+    const int64_t height = tile_start(t->row + t->rows - 1, t->whole_rows, side) - top + points;
+    const int64_t width = tile_start(t->col + t->cols - 1, t->whole_cols, side) - left + points, row = width * LANES;
     stage_box(x, q->h, q->w, channels, top - q->pt, left - q->pl, height, width, stage);
     for (int64_t i = 0; i < t->rows; i++)
         for (int64_t j = 0; j < t->cols; j++) {
-            const float *d = stage + (tile_start(t->row + i, t->whole_rows, m) - top) * row +
-                             (tile_start(t->col + j, t->whole_cols, m) - left) * LANES;
+            const float *d = stage + (tile_start(t->row + i, t->whole_rows, side) - top) * row +
+                             (tile_start(t->col + j, t->whole_cols, side) - left) * LANES;
             float *to = v + tile_place(t, i, j) * LANES;
             if (m == 2) input_tile2(d, row, to, step);
             else input_tile4(d, row, to, step);

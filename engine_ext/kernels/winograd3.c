@@ -112,5 +112,5 @@ static void winograd3_gradient(const Conv2d *q, const float *g, int64_t channels
 static void winograd3_dw(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs, int64_t outputs,
                          float *dw, int64_t ldw)
 {
-    weights_from_sums(WIDER, u, step, parts, part, inputs, outputs, dw, ldw);
+    weights_from_sums(4, u, step, parts, part, inputs, outputs, dw, ldw);
 }

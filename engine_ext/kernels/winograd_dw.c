@@ -141,12 +141,12 @@ static void winograd_tile_sums(
             }
 }
 
-/* Three weights (WIDER: four) from the sums at six positions: powers of the points over the products of their distances. */
-enum { PLAIN, STRIDES, WIDER };     /* WIDER: winograd3.c */
+/* `size` weights, 3 to 5, from the sums at six positions: powers of the points over the products of their distances. */
+#define STRIDES 2       /* in place of size: 3, of windows with stride 2 */
 
-INLINE void weight_row(const int form, const vec m[6], vec y[4])
+INLINE void weight_row(const int size, const vec m[6], vec y[5])
 {
-    if (form == STRIDES) {      /* winograd_stride.c */
+    if (size == STRIDES) {      /* winograd_stride.c */
         const float close = 1 / (2 * CLOSE * (CLOSE2 - WIDE2)), wide = 1 / (2 * WIDE * (WIDE2 - CLOSE2));
         y[0] = (m[0] - m[1]) * close + (m[2] - m[3]) * wide;
         y[1] = m[5];
@@ -158,21 +158,22 @@ INLINE void weight_row(const int form, const vec m[6], vec y[4])
     y[0] = m[0] * (1 / (a * b)) + near + far;
     y[1] = (m[1] - m[2]) * (NEAR * at_near) + (m[3] - m[4]) * (FAR * at_far);
     y[2] = near * a + far * b;
-    if (form == WIDER) y[3] = (m[1] - m[2]) * (NEAR * a * at_near) + (m[3] - m[4]) * (FAR * b * at_far) + m[5];
-    else y[2] += m[5];
+    if (size > 3) y[3] = (m[1] - m[2]) * (NEAR * a * at_near) + (m[3] - m[4]) * (FAR * b * at_far);
+    if (size > 4) y[4] = near * (a * a) + far * (b * b);
+    y[size - 1] += m[5];
 }
 
 /* Weights of one block of inputs and one of outputs from their sums at all positions. */
 INLINE void weights_from_sums(
-    const int form,
+    const int form,         /* size of a window, or STRIDES */
     const float *u,         /* IN, positions `step` floats apart, of [LANES inputs][LANES outputs] */
     int64_t step,
     int64_t parts, int64_t part,        /* so many of these, `part` floats apart, are added in order */
     int64_t inputs, int64_t outputs,    /* of the block, 1..LANES */
     float *dw, int64_t ldw) /* OUT [outputs][inputs][size][size], outputs ldw apart */
 {
-    enum { MOST = 4 };
-    const int size = form == WIDER ? 4 : 3;
+    enum { MOST = 5 };
+    const int size = form == STRIDES ? 3 : form;
     float across[MOST * MOST * LANES * LANES];  /* [inputs][size][size][LANES] */
     for (int64_t c = 0; c < inputs; c++) {
         vec half[6][MOST];
@@ -186,13 +187,13 @@ INLINE void weights_from_sums(
                 for (int i = 0; i < 6; i++) m[i] += load(u + p * part + (6 * i + j) * step + c * LANES);
             weight_row(form, m, half[j]);
         }
-#pragma GCC unroll 4
+#pragma GCC unroll 5
         for (int i = 0; i < size; i++) {
             vec m[6], y[MOST];
 #pragma GCC unroll 6
             for (int j = 0; j < 6; j++) m[j] = half[j][i];
             weight_row(form, m, y);
-#pragma GCC unroll 4
+#pragma GCC unroll 5
             for (int j = 0; j < size; j++) store(across + ((size * c + i) * size + j) * LANES, y[j]);
         }
     }
@@ -210,5 +211,5 @@ INLINE void weights_from_sums(
 static void winograd_weights(const float *u, int64_t step, int64_t parts, int64_t part, int64_t inputs, int64_t outputs,
                              float *dw, int64_t ldw)
 {
-    weights_from_sums(PLAIN, u, step, parts, part, inputs, outputs, dw, ldw);
+    weights_from_sums(3, u, step, parts, part, inputs, outputs, dw, ldw);
 }

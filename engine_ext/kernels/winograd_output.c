@@ -147,17 +147,25 @@ INLINE void output_line2(const vec m[6], vec y[4])
     y[1] = m[1] - m[2] - m[3];
 }
 
+/* Six positions to two pixels: windows of five. */
+INLINE void output_line5(const vec m[6], vec y[4])
+{
+    y[0] = m[0] + (m[1] + m[2]) + (m[3] + m[4]);
+    y[1] = NEAR * (m[1] - m[2]) + alone(FAR * (m[3] - m[4])) + m[5];
+}
+
 INLINE void output_line(const int m, const vec positions[6], vec y[4])
 {
     if (m == 4) output_line4(positions, y);
     else if (m == 3) output_line3(positions, y);
+    else if (m == FIVE) output_line5(positions, y);
     else output_line2(positions, y);
 }
 
-/* The m x m pixels of a tile from its positions, `step` apart. */
+/* The pixels of a tile from its positions, `step` apart. */
 INLINE void output_tile(const int m, const float *positions, int64_t step, vec bias, vec y[4][4])
 {
-    const int points = m == 2 ? 4 : 6;
+    const int side = side_of(m), points = points_of(m);
     vec columns[4][6];
 #pragma GCC unroll 6
     for (int j = 0; j < points; j++) {
@@ -166,13 +174,13 @@ INLINE void output_tile(const int m, const float *positions, int64_t step, vec b
         for (int i = 0; i < points; i++) line[i] = load(positions + (i * points + j) * step);
         output_line(m, line, four);
 #pragma GCC unroll 4
-        for (int i = 0; i < m; i++) columns[i][j] = four[i];
+        for (int i = 0; i < side; i++) columns[i][j] = four[i];
     }
 #pragma GCC unroll 4
-    for (int i = 0; i < m; i++) {
+    for (int i = 0; i < side; i++) {
         output_line(m, columns[i], y[i]);
 #pragma GCC unroll 4
-        for (int j = 0; j < m; j++) y[i][j] += bias;
+        for (int j = 0; j < side; j++) y[i][j] += bias;
     }
 }
 
@@ -225,10 +233,10 @@ static int64_t unstage_taps(const float *stage, int64_t done, int64_t count, int
 INLINE void output(const int m, const int pool, const Conv2d *q, const Tiles *t, const float *positions, int64_t step,
                    int64_t outs, const float *bias, const float *added, int relu, float *stage, float *y, uint8_t *taps)
 {
-    const int side = pool ? m / 2 : m;      /* of what a tile gives */
+    const int whole = side_of(m), side = pool ? whole / 2 : whole;  /* of a tile, of what it gives */
     int64_t oh = pool ? q->oh / 2 : q->oh, ow = pool ? q->ow / 2 : q->ow;
-#define TILE_ROW(i) (tile_start(t->row + (i), t->whole_rows, m) * side / m)
-#define TILE_COLUMN(j) (tile_start(t->col + (j), t->whole_cols, m) * side / m)
+#define TILE_ROW(i) (tile_start(t->row + (i), t->whole_rows, whole) * side / whole)
+#define TILE_COLUMN(j) (tile_start(t->col + (j), t->whole_cols, whole) * side / whole)
     int64_t top = TILE_ROW(0), left = TILE_COLUMN(0);
     int64_t height = min64(oh, TILE_ROW(t->rows)) - top, width = min64(ow, TILE_COLUMN(t->cols)) - left;
     int64_t done = 0, taps_done = 0;

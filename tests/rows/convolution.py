@@ -12,6 +12,7 @@ CONVOLUTIONS = [
     conv(2, 3, 8, 8, 4, 3),
     conv(2, 1, 28, 28, 6, 5, padding=2),  # lenet5
     conv(2, 6, 14, 14, 16, 5),
+    conv(2, 17, 6, 9, 16, 5, padding=2),
     conv(1, 1, 28, 28, 32, 3),  # mnistnet
     conv(1, 32, 12, 12, 64, 3),
     conv(1, 1, 1, 1, 1, 1),
