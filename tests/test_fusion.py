@@ -393,7 +393,7 @@ def test_anomalies_name_the_layer():
 def test_residual_networks(name, images):
     engine.manual_seed(0)
     model = vision.models.MODELS[name].build(num_classes=10) if name == "resnet20" else None
-    model = model or getattr(vision.models, name)(num_classes=10, width=8)
+    model = model or getattr(vision.models, name)(num_classes=10, width=1 / 8)
     apart = copy.deepcopy(model)
     for module in apart.modules():
         module.register_forward_hook(lambda *_: None)
