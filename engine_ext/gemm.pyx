@@ -30,8 +30,10 @@ cdef enum:
     LOWEST = 12             # and at least, where there are more
     UNPACKED = 24           # rows up to which whole strips of b are not copied
     FEW = 4                 # rows that gemm_dot takes
+    LOW = 6                 # rows of a task of whole rows: those of gemm_strip's tile
+    LARGE = 1 << 22         # outputs that no cache holds
     DOT_COLUMNS = 16        # columns of a task of dot products
-    STREAMS = 8             # rows of b read side by side where each is read once
+    STREAMS = 8             # rows of b read side by side where each is read once, or c is larger than they are
     STREAM_STRIPS = 72      # strips of a task then
     BLOCK = 64              # outputs of a product with fewer than PARTS blocks of BLOCK x BLOCK are split along k
     PARTS = 16
@@ -139,6 +141,8 @@ cdef int64_t plan(Product *q, int team) noexcept nogil:
     if once:
         q.depth = STREAMS
         q.wide = max(min(STREAM_STRIPS, q.strips // team), 1)
+    elif q.k <= STREAMS and q.b_col == 1 and q.m * q.n >= LARGE:     # strips of c would be short writes far apart
+        q.wide, q.heights = q.strips, ceil_div(q.m, LOW)
     else:
         q.depth = max(ceil_div(ceil_div(share, max(ceil_div(share, DEPTH), 1)), 16) * 16, 16)
         q.copy = q.b_col != 1 or q.m > UNPACKED

@@ -117,7 +117,7 @@ def test_summary_options(cli):  # noqa: F811
     result = cli("summary", "resnet20", "--input", "3,32,32", "--classes", 7)
     assert result.returncode == 0 and "1x7" in result.stdout
     assert "expected sizes such as 3,32,32" in rejected(cli("summary", "resnet20", "--input", "32"))
-    assert "--input: in model.features.17" in rejected(cli("summary", "vgg11", "--input", "3,16,16")).splitlines()[0]
+    assert "--input: in model.features.20" in rejected(cli("summary", "vgg11", "--input", "3,16,16")).splitlines()[0]
     assert "resnet20 takes images of 3 channel(s)" in rejected(cli("summary", "resnet20", "--input", "1,32,32"))
     assert "image_size must be 28 or 32" in rejected(cli("summary", "lenet5", "--input", "1,50,50"))
 

@@ -42,6 +42,11 @@ def test_matmul_in_every_form(isa, every_thread, m, n, k):
         assert_close(gemm.matmul(a, b), a.astype(float) @ b.astype(float), k)
 
 
+def test_matmul_of_few_terms_with_more_outputs_than_a_cache_holds(isa, every_thread):
+    a, b = draw(2051, 3), draw(3, 2053)
+    assert_close(gemm.matmul(a, b), a.astype(float) @ b.astype(float), 3)
+
+
 def test_matmul_of_views_and_batches(isa):
     a, b = draw(2, 3, 20, 30), draw(2, 3, 40, 30)
     assert_close(gemm.matmul(a, b.swapaxes(2, 3)), a.astype(float) @ b.astype(float).swapaxes(2, 3), 30)
