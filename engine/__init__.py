@@ -26,6 +26,7 @@ from engine.generator import (
     set_rng_state,
 )
 from engine.geometry import ShapeError
+from engine.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from engine.inert import (
     are_deterministic_algorithms_enabled,
     compile,
@@ -57,7 +58,6 @@ from engine.ops.shape import *
 from engine.ops.similarity import *
 from engine.ops.sorting import *
 from engine.ops.unary import *
-from engine.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from engine.tensor import Tensor
 
 __version__ = "0.1.0"

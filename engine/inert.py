@@ -6,7 +6,7 @@ is asked for; what could only be had on a GPU is refused, not ignored.
 
 from __future__ import annotations
 
-from engine.tape import enable_grad, no_grad
+from engine.grad_mode import enable_grad, no_grad
 
 _PRECISIONS = ("highest", "high", "medium")
 _settings = {"precision": "highest", "interop": 1}

@@ -12,7 +12,8 @@ from __future__ import annotations
 import weakref
 
 from engine import backends
-from engine.tape import Handle, Leaf, Node, Part, Stale, Version, backpropagate, hooks_of, mode, touch
+from engine.grad_mode import mode
+from engine.tape import Handle, Leaf, Node, Part, Stale, Version, backpropagate, hooks_of, touch
 
 
 class Tensor:

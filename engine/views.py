@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from engine.grad_mode import is_grad_enabled
 from engine.ops import arrange, pieces
 from engine.ops import shape as shapes
 from engine.ops._op import expect_tensors, one_dim
-from engine.tape import is_grad_enabled
 
 
 def _several(f, keyword):

@@ -25,16 +25,16 @@ KERNELS = sorted((ROOT / "engine_ext" / "kernels").glob("*.*"))
 # Module or package -> what it may import beside the standard library; the longest name that fits decides.
 # "engine" allows `import engine` and the names found in engine/__init__.py; no package allows its neighbours.
 MAY_IMPORT = {
-    "engine": "engine.dtypes engine.inert engine.interchange engine.methods engine.functions engine.tape engine.tensor engine.ops engine.backends engine.generator engine.geometry numpy",
+    "engine": "engine.dtypes engine.inert engine.interchange engine.methods engine.functions engine.grad_mode engine.tape engine.tensor engine.ops engine.backends engine.generator engine.geometry numpy",
     "engine.__main__": "engine.cli",
     "engine.cli": "engine engine.cli engine.extras engine.nn engine.optim engine.serialization engine.utils engine.vision",  # as a user would
     "engine.config": "engine engine_ext numpy",
     "engine.dtypes": "engine.backends engine.ops engine.tensor numpy",
-    "engine.views": "engine.ops engine.tape",
+    "engine.views": "engine.ops engine.grad_mode",
     "engine.conversion": "engine.functions engine.ops",
     "engine.linalg": "engine.ops engine.geometry",
     "engine.interchange": "engine.backends engine.functions engine.tensor numpy",
-    "engine.inert": "engine.tape",
+    "engine.inert": "engine.grad_mode",
     "engine.extras": "",
     "engine.cuda": "engine.backends engine.generator",
     "engine.accelerator": "engine.backends engine.cuda",
@@ -46,20 +46,21 @@ MAY_IMPORT = {
     "engine.functions": "engine.backends engine.ops engine.tape engine.tensor",
     "engine.serialization": "engine.serialization engine.backends engine.extras engine.functions engine.generator engine.tape engine.tensor numpy",
     "engine.serialization.torch_file": "engine.serialization engine.backends engine.functions engine.nn engine.tape engine.tensor numpy",
-    "engine.autograd": "engine.autograd engine.tape engine.tensor engine.ops engine.generator",
-    "engine.nn.summary": "engine.nn engine.functions engine.backends engine.tape engine.geometry",  # runs models on shapes
-    "engine.nn": "engine.nn engine.functions engine.generator engine.ops engine.tape engine.tensor engine.geometry",
-    "engine.optim": "engine.optim engine.nn engine.ops engine.tape engine.tensor engine.backends",  # to make state
+    "engine.autograd": "engine.autograd engine.grad_mode engine.tape engine.tensor engine.ops engine.generator",
+    "engine.nn.summary": "engine.nn engine.functions engine.backends engine.grad_mode engine.tape engine.geometry",  # runs models on shapes
+    "engine.nn": "engine.nn engine.functions engine.generator engine.ops engine.grad_mode engine.tape engine.tensor engine.geometry",
+    "engine.optim": "engine.optim engine.nn engine.ops engine.grad_mode engine.tape engine.tensor engine.backends",  # to make state
     "engine.utils": "engine engine.utils",
-    "engine.utils.data": "engine engine.utils engine.generator engine.backends engine.tape engine.tensor engine_ext",
+    "engine.utils.data": "engine engine.utils engine.generator engine.backends engine.grad_mode engine.tape engine.tensor engine_ext",
     "engine.vision": "engine engine.extras engine.vision engine.nn engine.ops engine.utils engine.generator numpy",
     "engine.vision.datasets": "engine engine.extras engine.vision engine.ops engine.utils engine.serialization numpy",
     "engine.viz": "engine engine.nn engine.ops matplotlib",
-    "engine.ops": "engine.ops engine.geometry engine.tape engine.tensor engine.functions",  # kernels arrive as `k`
+    "engine.ops": "engine.ops engine.geometry engine.grad_mode engine.tape engine.tensor engine.functions",  # kernels arrive as `k`
     "engine.ops._arguments": "",
-    "engine.ops._op": "engine.ops._arguments engine.tape engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing
+    "engine.ops._op": "engine.ops._arguments engine.grad_mode engine.tape engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing
     "engine.ops.random": "engine.ops engine.tape engine.tensor engine.generator engine.backends",  # makes tensors
-    "engine.tensor": "engine.tape engine.backends",  # backends to place arrays
+    "engine.tensor": "engine.grad_mode engine.tape engine.backends",  # backends to place arrays
+    "engine.grad_mode": "",
     "engine.tape": "",
     "engine.backends": "engine.backends engine.extras engine.geometry engine_ext numpy",
     "engine.backends.cupy": "engine.backends engine.extras engine.geometry numpy cupy",

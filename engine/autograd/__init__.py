@@ -5,7 +5,7 @@ from engine.autograd.function import Function
 from engine.autograd.grad import backward, grad
 from engine.autograd.gradcheck import GradcheckError, gradcheck
 from engine.autograd.variable import Variable
-from engine.tape import enable_grad, no_grad, set_grad_enabled
+from engine.grad_mode import enable_grad, no_grad, set_grad_enabled
 
 __all__ = [
     "Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "gradcheck", "no_grad",

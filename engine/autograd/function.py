@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.tape import no_grad
+from engine.grad_mode import no_grad
 from engine.tensor import Tensor, mark_view, record, wrap
 
 

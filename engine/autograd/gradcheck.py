@@ -7,8 +7,8 @@ For f(x) and random v (shape of the output) and u (shape of the inputs), <u, vjp
 from __future__ import annotations
 
 from engine.generator import Generator
+from engine.grad_mode import no_grad
 from engine.ops.random import normal_
-from engine.tape import no_grad
 from engine.tensor import Tensor, wrap
 
 

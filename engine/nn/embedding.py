@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from engine import functions
 from engine.geometry import ShapeError, integer
+from engine.grad_mode import no_grad
 from engine.nn import functional as F
 from engine.nn import init
 from engine.nn.module import Module
 from engine.nn.parameter import Parameter
 from engine.ops._op import expect_tensors
-from engine.tape import no_grad
 
 __all__ = ["Bilinear", "Embedding"]
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from itertools import pairwise
 from weakref import WeakKeyDictionary
 
+from engine.grad_mode import mode
 from engine.nn import errors, inference
 from engine.nn.activation import ReLU
 from engine.nn.conv import Conv2d
@@ -24,7 +25,7 @@ from engine.nn.linear import Linear
 from engine.nn.norm import BatchNorm2d
 from engine.nn.pooling import MaxPool2d
 from engine.ops import fused
-from engine.tape import Node, mode
+from engine.tape import Node
 from engine.tensor import Tensor
 
 _TWO = (2, (2, 2))

@@ -3,9 +3,9 @@ are kept until one of their sources changes."""
 
 from __future__ import annotations
 
+from engine.grad_mode import mode
 from engine.nn.kept import Kept
 from engine.ops import fused
-from engine.tape import mode
 from engine.tensor import Tensor
 
 

@@ -11,8 +11,8 @@ import warnings
 from functools import wraps
 
 from engine.generator import chosen
+from engine.grad_mode import no_grad
 from engine.ops import random
-from engine.tape import no_grad
 from engine.tensor import wrap
 
 __all__ = [

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 
+from engine.grad_mode import no_grad
 from engine.nn import errors, hooks
 from engine.nn.hooks import Hooks
 from engine.nn.html import tree
 from engine.nn.parameter import Parameter, UninitializedParameter
-from engine.tape import no_grad
 from engine.tensor import Tensor
 
 __all__ = ["Module"]

@@ -9,7 +9,7 @@ from typing import Any
 from engine import backends
 from engine.functions import zeros
 from engine.geometry import ShapeError
-from engine.tape import no_grad
+from engine.grad_mode import no_grad
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from functools import lru_cache, wraps
 
 from engine import backends
 from engine.geometry import ShapeError
+from engine.grad_mode import mode
 from engine.ops._arguments import (
     KINDS,
     NUMPYS_NAMES,
@@ -24,7 +25,7 @@ from engine.ops._arguments import (
     rename,
     shown,
 )
-from engine.tape import Node, mode, now, overwritten
+from engine.tape import Node, now, overwritten
 from engine.tensor import Tensor, mark_view, record, wrap
 
 OPS: dict[str, object] = {}  # name -> the function as it was written; tests/op_table.py has a row for each

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from engine.geometry import ShapeError
+from engine.grad_mode import mode
 from engine.ops._op import DtypeError, OutOfRange, converted, expect_bools, expect_tensors, is_number, op
 from engine.ops.pointwise import choose
 from engine.ops.shape import broadcast_shapes, broadcast_tensors, reshape
-from engine.tape import Adding, mode, touch
+from engine.tape import Adding, touch
 from engine.tensor import Tensor, wrap
 
 __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero", "take"]

@@ -10,6 +10,7 @@ import math
 import warnings
 
 from engine.geometry import ShapeError
+from engine.grad_mode import no_grad
 from engine.ops._losses import REDUCTIONS, pair, reduced, reduction_of
 from engine.ops._op import DtypeError, check_floats, expect_bools, expect_numbers, expect_tensors, op
 from engine.ops.activation import logsigmoid
@@ -18,7 +19,6 @@ from engine.ops.pointwise import add, div, mul, sub, where
 from engine.ops.reduce import any, sum
 from engine.ops.shape import clone, unsqueeze
 from engine.ops.unary import abs, exp, log, square
-from engine.tape import no_grad
 from engine.tensor import Tensor
 
 __all__: list[str] = []

@@ -8,9 +8,10 @@ from copy import deepcopy
 from functools import wraps
 
 from engine import backends
+from engine.grad_mode import enable_grad
 from engine.nn.module import _clear_gradient
 from engine.ops import optim
-from engine.tape import Handle, enable_grad
+from engine.tape import Handle
 from engine.tensor import Tensor, wrap
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.geometry import ShapeError, integer
+from engine.grad_mode import no_grad
 from engine.ops._op import check_floats, expect_bools, expect_numbers, expect_tensors
 from engine.ops.compare import gt
 from engine.ops.embedding import embedding_rows, one_hot
@@ -12,7 +13,6 @@ from engine.ops.linear import linear, matmul
 from engine.ops.pointwise import add, div, mul, where
 from engine.ops.reduce import norm
 from engine.ops.shape import permute, reshape
-from engine.tape import no_grad
 
 __all__ = ["bilinear", "embedding", "linear", "one_hot"]
 

@@ -10,10 +10,10 @@ import warnings
 from types import GeneratorType
 
 from engine.functions import tensor
+from engine.grad_mode import no_grad
 from engine.ops.pointwise import clamp_max
 from engine.ops.reduce import vector_norm
 from engine.ops.shape import stack
-from engine.tape import no_grad
 from engine.tensor import Tensor
 
 

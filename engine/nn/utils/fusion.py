@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 
+from engine.grad_mode import no_grad
 from engine.nn.parameter import Parameter
 from engine.ops.shape import reshape
 from engine.ops.unary import rsqrt
-from engine.tape import no_grad
 
 
 def _folded(bias, mean, var, eps, weight, shift):

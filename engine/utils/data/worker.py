@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from engine import backends
-from engine.tape import is_grad_enabled, set_grad_enabled
+from engine.grad_mode import is_grad_enabled, set_grad_enabled
 from engine.utils.data.dataset import Dataset
 
 PATIENCE = 5.0  # seconds for the sample under way when a loop is left; a thread stuck for longer is left behind
