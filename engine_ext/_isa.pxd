@@ -114,6 +114,14 @@ cdef extern from "kernels.h" nogil:
         # unfold.c
         void (*unfold_plane)(const Conv2d *q, const float *x, float *rows) noexcept nogil
         void (*fold_plane)(const Conv2d *q, const float *rows, float *x) noexcept nogil
+        # local.c
+        void (*local_patches)(const Conv2d *q, int64_t images, int64_t first, int64_t count, const float *x,
+                              float *panel, int64_t pitch) noexcept nogil
+        void (*local_add_patches)(const Conv2d *q, int64_t images, int64_t channel, int64_t channels, int64_t first,
+                                  int64_t count, const float *panel, int64_t pitch, float *dx) noexcept nogil
+        void (*local_products)(int64_t rows, int64_t cols, int64_t count, int64_t terms, const float *a,
+                               int64_t a_row, const float *b, int64_t b_col, int64_t b_term, float *c, int64_t c_row,
+                               int64_t c_col, const float *bias, int64_t bias_row, int accumulate) noexcept nogil
         # winograd.c
         void (*winograd4_input)(const Conv2d *q, const float *x, int64_t channels, const Tiles *t, float *stage,
                                 float *v, int64_t step) noexcept nogil

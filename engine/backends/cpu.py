@@ -13,6 +13,7 @@ from engine_ext import (
     conv,
     dispatch,
     gemm,
+    local,
     loss,
     memory,
     norm,
@@ -79,6 +80,9 @@ class CPU(Reference):
     conv2d_dx = native(convolution.input_gradient)
     conv2d_dw = native(convolution.weight_gradient)
     channel_sum = native(conv.channel_sum)
+    locally_connected2d = native(local.locally_connected2d)
+    locally_connected2d_dx = native(local.locally_connected2d_dx)
+    locally_connected2d_dw = native(local.locally_connected2d_dw)
     unfold = native(patches.unfold)
     fold = native(patches.fold)
 

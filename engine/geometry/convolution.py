@@ -113,6 +113,25 @@ class Conv2dGeometry:
         )  # fmt: skip
 
     @staticmethod
+    def of_local(x_shape, w_shape, stride=1, padding=0) -> Conv2dGeometry:
+        """The convolution of the same sizes, for weights [O, C, kh, kw, OH, OW] that are not shared between positions."""
+        w_shape = tuple(w_shape)
+        if len(w_shape) != 6:
+            raise ShapeError(
+                f"locally_connected2d expects weights of 6 dimensions [O, C, kh, kw, OH, OW], got shape {w_shape}"
+            )
+        geom = _convolution(
+            "locally_connected2d", tuple(x_shape), w_shape[:4], several(stride, 2, "stride"),
+            padding_argument(padding, 2), (1, 1), 1,
+        )  # fmt: skip
+        if w_shape[4:] != (geom.oh, geom.ow):
+            raise ShapeError(
+                f"locally_connected2d has weights for {w_shape[4]}x{w_shape[5]} positions, but images of "
+                f"{geom.h}x{geom.w} have {geom.oh}x{geom.ow}"
+            )
+        return geom
+
+    @staticmethod
     def of_columns(columns_shape, output_size, kernel_size, dilation=1, padding=0, stride=1) -> Conv2dGeometry:
         """The convolution of images of `output_size` whose patches are the columns [N, C*kh*kw, positions]."""
         if len(columns_shape) not in (2, 3):

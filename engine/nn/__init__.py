@@ -8,6 +8,7 @@ from engine.nn.dropout import *
 from engine.nn.embedding import *
 from engine.nn.lazy import *
 from engine.nn.linear import *
+from engine.nn.local import *
 from engine.nn.loss import *
 from engine.nn.module import *
 from engine.nn.norm import *

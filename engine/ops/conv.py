@@ -1,4 +1,5 @@
-"""Convolution (cross-correlation, as every framework defines it), its transpose, and its patches.
+"""Convolution (cross-correlation, as every framework defines it), its transpose, its patches, and the locally connected
+layer, which is a convolution that shares nothing.
 
 Images have one axis, [N, C, L], or two, [N, C, H, W]; without N they are a batch of one. One axis is computed as images
 of height 1. The `padding` of a convolution is an integer, one per axis, or two per axis: (left, right) of one axis,
@@ -12,7 +13,7 @@ from engine.ops._images import outside, shaped
 from engine.ops._op import check_floats, op
 from engine.tape import Adding
 
-__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
+__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "locally_connected2d"]
 
 
 @op
@@ -93,9 +94,30 @@ def _transposed(k, x, w, b, axes, *numbers):
     )
 
 
-def check_bias(name, b, outputs):
-    if b is not None and b.shape != (outputs,):
-        raise ShapeError(f"{name} got a bias of shape {b.shape}, expected ({outputs},)")
+@op
+def locally_connected2d(k, input, weight, bias=None, *, stride=1, padding=0):
+    """input[N, C, H, W] with a filter of its own at every position, weight[O, C, kh, kw, OH, OW], plus bias[O, OH, OW]:
+    [N, O, OH, OW].
+
+    A convolution whose weights are not shared: output (y, x) is what conv2d gives there with weight[..., y, x]. OH and OW,
+    stride and padding are conv2d's. Taigman et al. 2014, "DeepFace", section 2.2; Chainer's LocalConvolution2D.
+    """
+    name = "locally_connected2d"
+    check_floats(name, input=input, weight=weight, bias=bias)
+    geom = Conv2dGeometry.of_local(input.shape, weight.shape, stride, padding)
+    check_bias(name, bias, geom.o, geom.oh, geom.ow)
+    x_shape, images = input.shape, shaped(input, geom.x_shape)
+    y = k.locally_connected2d(images, weight, bias, geom)
+    return shaped(y, outside(geom.y_shape, x_shape, 2)), (
+        lambda g: shaped(k.locally_connected2d_dx(shaped(g, geom.y_shape), weight, geom), x_shape),
+        lambda g: k.locally_connected2d_dw(shaped(g, geom.y_shape), images, geom),
+        lambda g: k.sum(shaped(g, geom.y_shape), (0,), False),
+    )
+
+
+def check_bias(name, b, *shape):
+    if b is not None and b.shape != shape:
+        raise ShapeError(f"{name} got a bias of shape {b.shape}, expected {shape}")
 
 
 @op

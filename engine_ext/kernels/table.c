@@ -9,6 +9,7 @@
 #include "window.c"
 #include "depthwise.c"
 #include "unfold.c"
+#include "local.c"
 #include "phases.c"
 #include "winograd.c"
 #include "winograd_dw.c"

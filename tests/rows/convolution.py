@@ -56,6 +56,27 @@ CROPPED = [  # more output padding than stride
     S((2, 2, 4, 5), (2, 3, 2, 2), None, dilation=3, output_padding=2),
     S((1, 4, 5, 4), (4, 2, 3, 3), (4,), groups=2, stride=(2, 1), padding=(1, 0), dilation=3, output_padding=2),
 ]
+
+
+def local(n, c, h, w, o, k, out, bias=True, **params):
+    """A locally connected layer whose output is `out` (height, width)."""
+    return S((n, c, h, w), (o, c, *k, *out), (o, *out) if bias else None, **params)
+
+
+LOCAL = [
+    local(2, 3, 8, 8, 4, (3, 3), (6, 6)),
+    local(5, 1, 12, 11, 6, (5, 5), (8, 7)),
+    local(3, 2, 5, 5, 3, (5, 5), (1, 1)),  # one position: a linear layer
+    local(1, 1, 1, 1, 1, (1, 1), (1, 1)),
+    local(0, 2, 5, 5, 3, (3, 3), (3, 3)),  # empty batch
+    local(7, 2, 7, 9, 5, (3, 2), (4, 5), stride=2, padding=1),
+    local(2, 4, 11, 10, 7, (3, 3), (5, 4), bias=False, stride=(3, 2), padding=(2, 0)),
+    local(2, 2, 6, 6, 3, (3, 3), (5, 6), padding=(0, 1, 2, 0)),  # each side its own
+    local(3, 3, 7, 8, 2, (2, 4), (4, 4), padding="same", stride=2),
+    local(4, 2, 6, 19, 13, (3, 3), (6, 19), padding="same"),
+    local(1, 2, 4, 4, 2, (2, 2), (9, 9), padding=3),  # more padding than kernel
+    S((3, 5, 5), (2, 3, 3, 3, 3, 3), (2, 3, 3)),  # no batch
+]
 PATCHES = [
     S((2, 3, 6, 7), kernel_size=3),
     S((2, 5, 5), kernel_size=(2, 3), padding=1),
@@ -102,6 +123,7 @@ ROWS = [
     Row("conv_transpose1d", TRANSPOSED_LINES, tolerance=1e-5, convolution=True),
     Row("conv_transpose2d", TRANSPOSED, tolerance=1e-5, convolution=True),
     Row("conv_transpose2d", CROPPED, tolerance=1e-5),  # to which explicit im2col does not apply
+    Row("locally_connected2d", LOCAL, tolerance=1e-5),
     Row("unfold", PATCHES),
     Row("fold", COLUMNS),
     Row("max_pool1d", POOLED_LINES, draw=distinct),

@@ -1,4 +1,4 @@
-"""Convolution as matrix products over unfolded patches (explicit im2col)."""
+"""Convolution as matrix products over unfolded patches (explicit im2col), with weights that are shared or are not."""
 
 from __future__ import annotations
 
@@ -66,6 +66,29 @@ class Convolution:
         g = g.reshape(geom.n, groups, o, geom.oh * geom.ow)
         cols = self.unfold(x, geom).reshape(geom.n, groups, size, geom.oh * geom.ow)
         return self.matmul(g, cols.swapaxes(-1, -2)).sum(0).reshape(geom.w_shape)
+
+    def locally_connected2d(self, x, w, b, geom):
+        """y[N, O, OH, OW] of w[O, C, kh, kw, OH, OW], a product of matrices for each position; b[O, OH, OW] may be None."""
+        cols = self.unfold(x, geom)
+        y = self.matmul(self._by_position(w, geom).transpose(2, 0, 1), cols.transpose(2, 1, 0))
+        y = self.copy(y.transpose(2, 1, 0)).reshape(geom.y_shape)
+        return y if b is None else y + b
+
+    def locally_connected2d_dx(self, g, w, geom):
+        """Gradient of the input, [N, C, H, W]."""
+        g = g.reshape(geom.n, geom.o, geom.oh * geom.ow)
+        cols = self.matmul(self._by_position(w, geom).transpose(2, 1, 0), g.transpose(2, 1, 0))
+        return self.fold(self.copy(cols.transpose(2, 1, 0)), geom)
+
+    def locally_connected2d_dw(self, g, x, geom):
+        """Gradient of the weights, [O, C, kh, kw, OH, OW]."""
+        g = g.reshape(geom.n, geom.o, geom.oh * geom.ow)
+        dw = self.matmul(g.transpose(2, 1, 0), self.unfold(x, geom).transpose(2, 0, 1))
+        return self.copy(dw.transpose(1, 2, 0)).reshape(*geom.w_shape, geom.oh, geom.ow)
+
+    def _by_position(self, w, geom):
+        """Weights [O, C, kh, kw, OH, OW] as [O, C*kh*kw, OH*OW]."""
+        return w.reshape(geom.o, geom.c * geom.kh * geom.kw, geom.oh * geom.ow)
 
     def channel_sum(self, g, y=None):
         """g[N, C, ...] summed over everything but C; with y, what a ReLU with that result lets through of it."""
