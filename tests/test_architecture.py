@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "engine.utils.data": "engine engine.utils engine.generator engine.backends engine.grad_mode engine.tape engine.tensor engine_ext",
     "engine.vision": "engine engine.extras engine.vision engine.nn engine.ops engine.utils engine.generator numpy",
     "engine.vision.datasets": "engine engine.extras engine.vision engine.ops engine.utils engine.serialization numpy",
-    "engine.viz": "engine engine.nn engine.ops matplotlib",
+    "engine.viz": "engine engine.autograd engine.extras engine.nn engine.viz numpy",
     "engine.ops": "engine.ops engine.geometry engine.grad_mode engine.tape engine.tensor engine.functions",  # kernels arrive as `k`
     "engine.ops._arguments": "",
     "engine.ops._op": "engine.ops._arguments engine.grad_mode engine.tape engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing

@@ -20,8 +20,8 @@ from engine.backends.reference.unary import Unary
 class Extent(numpy.ndarray):
     """An array whose strides are all 0.
 
-    field  receptive field and distance of neighbours in input pixels, ((height, width), (vertical, horizontal)); None
-           where an element may depend on everything
+    field  receptive field, distance of neighbours and where the first one's field begins, in input pixels, each
+           (vertical, horizontal); None where an element may depend on everything
     plane  the (height, width) that the field is about; in another arrangement of the elements windows say nothing
     """
 
@@ -34,12 +34,16 @@ class Extent(numpy.ndarray):
     def __getitem__(self, index):
         part = super().__getitem__(index)
         if isinstance(part, Extent) and part.ndim == self.ndim == 4 and self.field and self.plane == self.shape[2:]:
-            steps = [
-                s.step or 1 if isinstance(s, slice) else 1 for s in (index if isinstance(index, tuple) else (index,))
-            ]
-            steps += [1] * (4 - len(steps))
-            size, (down, across) = self.field
-            part.field, part.plane = (size, (down * steps[2], across * steps[3])), part.shape[2:]
+            index = index if isinstance(index, tuple) else (index,)
+            cuts = [s.indices(n) if isinstance(s, slice) else (0, n, 1) for s, n in zip(index, self.shape, strict=False)]
+            cuts = [*cuts, *((0, n, 1) for n in self.shape[len(cuts) :])][2:]
+            size, step, start = self.field
+            part.plane = part.shape[2:]
+            part.field = (
+                size,
+                tuple(j * cut[2] for j, cut in zip(step, cuts, strict=True)),
+                tuple(p + j * cut[0] for p, j, cut in zip(start, step, cuts, strict=True)),
+            )
         return part
 
 
@@ -107,13 +111,14 @@ def _collapsed(y, sources):
     return extent(y.shape, y.dtype, *sources) if isinstance(y, numpy.ndarray) else y
 
 
-def _window(x, y, kernel, stride, dilation):
-    """y with the field of x after a window of `kernel` taps passed over it."""
+def _window(x, y, geom, dilation):
+    """y with the field of x after the window of `geom` passed over it."""
     if x.field is not None and x.plane == x.shape[2:]:
-        size, step = x.field
+        size, step, start = x.field
         y.field = (
-            tuple(s + (k - 1) * d * j for s, k, d, j in zip(size, kernel, dilation, step, strict=True)),
-            tuple(j * s for j, s in zip(step, stride, strict=True)),
+            tuple(s + (k - 1) * d * j for s, k, d, j in zip(size, (geom.kh, geom.kw), dilation, step, strict=True)),
+            tuple(j * s for j, s in zip(step, geom.stride, strict=True)),
+            tuple(p - j * q for p, j, q in zip(start, step, geom.padding[::2], strict=True)),
         )
     return y
 
@@ -182,7 +187,7 @@ class Shape(Reference):
 
     def conv2d(self, x, w, b, geom):
         self.macs += math.prod(geom.y_shape) * geom.c // geom.groups * geom.kh * geom.kw
-        return _window(x, extent(geom.y_shape, x.dtype, x), (geom.kh, geom.kw), geom.stride, geom.dilation)
+        return _window(x, extent(geom.y_shape, x.dtype, x), geom, geom.dilation)
 
     def conv2d_dx(self, g, w, geom, onto=None):
         """Forward of a transposed convolution: the field is not followed through it."""
@@ -206,7 +211,7 @@ class Shape(Reference):
         return self._pooled(x, geom, (1, 1))
 
     def _pooled(self, x, geom, dilation):
-        return _window(x, extent(geom.y_shape, x.dtype, x), (geom.kh, geom.kw), geom.stride, dilation)
+        return _window(x, extent(geom.y_shape, x.dtype, x), geom, dilation)
 
     def batch_norm_stats(self, x):
         return extent(x.shape[1:2], x.dtype), extent(x.shape[1:2], x.dtype)

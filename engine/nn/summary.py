@@ -15,7 +15,8 @@ from engine.grad_mode import no_grad
 @dataclass(frozen=True)
 class Layer:
     """One call of a layer. `macs`: multiply-adds; `bytes`: of its output; `field`: height and width of the patch of the
-    input that an element of the output depends on (None: possibly all of it)."""
+    input that an element of the output depends on (None: possibly all of it), `stride`: how far apart the patches of
+    neighbours lie, `start`: where that of element (0, 0) begins, below 0 in the padding."""
 
     path: str
     kind: str
@@ -24,6 +25,8 @@ class Layer:
     macs: int
     bytes: int
     field: tuple[int, int] | None
+    stride: tuple[int, int] | None
+    start: tuple[int, int] | None
 
 
 @dataclass
@@ -117,7 +120,7 @@ def summary(model, input_size, dtype="float32") -> Summary:
     with _OnShapes(model, result):
         x = zeros(sizes, dtype=dtype, device="meta")
         if len(sizes) == 4:
-            x._array.field, x._array.plane = ((1, 1), (1, 1)), sizes[2:]
+            x._array.field, x._array.plane = ((1, 1), (1, 1), (0, 0)), sizes[2:]
         with no_grad():
             model(x)
     return result
@@ -162,11 +165,11 @@ class _OnShapes:
     def _note(self, path, module, y, macs_before):
         outputs = [t for t in (y if isinstance(y, (tuple, list)) else (y,)) if hasattr(t, "_array")]
         size = sum(t.numel() * t.dtype.itemsize for t in outputs)
-        patch = getattr(outputs[0]._array, "field", None) if outputs else None
+        patch = (getattr(outputs[0]._array, "field", None) if outputs else None) or (None, None, None)
         self.result.activation_bytes += size
         self.result.layers.append(
             Layer(
                 path, type(module).__name__, outputs[0].shape if outputs else (),
-                sum(p.numel() for p in module.parameters()), self.k.macs - macs_before, size, patch and patch[0],
+                sum(p.numel() for p in module.parameters()), self.k.macs - macs_before, size, *patch,
             )
         )  # fmt: skip
