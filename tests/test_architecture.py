@@ -27,7 +27,7 @@ KERNELS = sorted((ROOT / "engine_ext" / "kernels").glob("*.*"))
 MAY_IMPORT = {
     "engine": "engine.dtypes engine.inert engine.interchange engine.methods engine.functions engine.grad_mode engine.tape engine.tensor engine.ops engine.backends engine.generator engine.geometry numpy",
     "engine.__main__": "engine.cli",
-    "engine.cli": "engine engine.cli engine.extras engine.nn engine.optim engine.serialization engine.utils engine.vision",  # as a user would
+    "engine.cli": "engine engine.cli engine.viz numpy engine.extras engine.nn engine.optim engine.serialization engine.utils engine.vision",  # as a user would
     "engine.config": "engine engine_ext numpy",
     "engine.dtypes": "engine.backends engine.ops engine.tensor numpy",
     "engine.views": "engine.ops engine.grad_mode",

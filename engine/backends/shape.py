@@ -35,7 +35,9 @@ class Extent(numpy.ndarray):
         part = super().__getitem__(index)
         if isinstance(part, Extent) and part.ndim == self.ndim == 4 and self.field and self.plane == self.shape[2:]:
             index = index if isinstance(index, tuple) else (index,)
-            cuts = [s.indices(n) if isinstance(s, slice) else (0, n, 1) for s, n in zip(index, self.shape, strict=False)]
+            cuts = [
+                s.indices(n) if isinstance(s, slice) else (0, n, 1) for s, n in zip(index, self.shape, strict=False)
+            ]
             cuts = [*cuts, *((0, n, 1) for n in self.shape[len(cuts) :])][2:]
             size, step, start = self.field
             part.plane = part.shape[2:]

@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import NoReturn
 
-from engine.cli import evaluate, info, predict, summary, train
+from engine.cli import evaluate, info, predict, summary, train, viz
 from engine.cli.command import Command, CommandError
 
-COMMANDS: list[Command] = [train.COMMAND, evaluate.COMMAND, predict.COMMAND, summary.COMMAND, info.COMMAND]
+COMMANDS: list[Command] = [c.COMMAND for c in (train, evaluate, predict, viz, summary, info)]
 
 
 def main(arguments: list[str] | None = None) -> int:

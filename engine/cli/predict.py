@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 
 import engine
-from engine.cli import recipes, trained
-from engine.cli.command import Command, CommandError
-from engine.vision import transforms
-from engine.vision.datasets import read_image
+from engine.cli import trained
+from engine.cli.command import Command
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,20 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the three likeliest classes of each image."""
     model, _, recipe = trained.load(options.weights)
-    to_input = transforms.Compose(
-        [
-            transforms.Resize((recipe.image_size, recipe.image_size)),
-            *([transforms.Grayscale()] if recipe.channels == 1 else []),
-            recipes.to_input(recipe),
-        ]
-    )
     for path in options.images:
-        try:
-            image = to_input(read_image(path))
-        except (OSError, ValueError, ImportError) as error:
-            raise CommandError(f"{path}: {error}") from error
+        image = trained.read_pictures([path], recipe)
         with engine.no_grad():
-            shares = model(image.unsqueeze(0)).softmax(1)[0]
+            shares = model(image).softmax(1)[0]
         best = shares.topk(min(3, len(recipe.classes)))
         ranked = zip(best.values.tolist(), best.indices.tolist(), strict=True)
         print(f"{path}: " + ", ".join(f"{recipe.classes[i]} {share:.1%}" for share, i in ranked))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 import engine
 from engine.cli.command import CommandError
-from engine.cli.recipes import RECIPES, Recipe, build
+from engine.cli.recipes import RECIPES, Recipe, build, to_input
 from engine.serialization import metadata
+from engine.vision import transforms
+from engine.vision.datasets import read_image
 from engine.vision.models import MODELS, is_pattern
 
 
@@ -17,7 +20,10 @@ def save(model, path: str, name: str, dataset: str, width: float = 1.0) -> None:
 
 
 def load(path: str) -> tuple:
-    """(model in evaluation mode, name of its data set, Recipe) of a file that `train` wrote; CommandError otherwise."""
+    """(model in evaluation mode, name of its data set, Recipe) of a file that `train` wrote, or of its folder;
+    CommandError otherwise."""
+    if os.path.isdir(path):
+        path = os.path.join(path, "model.safetensors")
     try:
         state, notes = engine.load(path), metadata(path)
         name, dataset, width = notes.get("model"), notes.get("dataset"), float(notes.get("width", 1))
@@ -39,8 +45,25 @@ def load(path: str) -> tuple:
     return model.eval(), dataset, recipe
 
 
+def read_pictures(paths: list[str], recipe: Recipe):
+    """Picture files as a network for that data set takes them, [N, C, H, W]. Needs Pillow."""
+    size = transforms.Resize((recipe.image_size, recipe.image_size))
+    grey = [transforms.Grayscale()] if recipe.channels == 1 else []
+    prepare = transforms.Compose([size, *grey, to_input(recipe)])
+    images = []
+    for path in paths:
+        try:
+            images.append(prepare(read_image(path)))
+        except (OSError, ValueError, ImportError) as error:
+            raise CommandError(f"{path}: {error}") from error
+    return engine.stack(images)
+
+
 def add_weights(parser: argparse.ArgumentParser) -> None:
     """The option that names the file of a trained network."""
     parser.add_argument(
-        "--weights", required=True, metavar="FILE", help="model.safetensors of a run, runs/<dataset>-<model>/"
+        "--weights",
+        required=True,
+        metavar="FILE",
+        help="model.safetensors of a run, or its folder, runs/<dataset>-<model>",
     )
