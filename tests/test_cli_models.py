@@ -125,3 +125,13 @@ def test_summary_options(cli):  # noqa: F811
 def test_a_network_that_does_not_fit_the_images(cli):  # noqa: F811
     error = rejected(cli("train", "digits", "--model", "resnet20", "--epochs", 1))
     assert "resnet20 takes images of 3 channel(s)" in error and "choose one of lenet5, mnistnet" in error
+
+
+def test_losses_of_a_run(cli, tmp_path):  # noqa: F811
+    result = cli("train", "digits", "--model", "linear", "--loss", "hinge", "--epochs", 2, "--out", "h")
+    assert result.returncode == 0 and "hinge loss, seed 0" in result.stdout
+    result = cli("train", "digits", "--model", "lenet5_1998", "--epochs", 1, "--out", "l")
+    assert result.returncode == 0 and "discriminative loss, seed 0" in result.stdout
+    resumed = cli("train", "--resume", "h", "--loss", "hinge")
+    assert "leave out loss" in rejected(resumed)
+    assert "invalid choice: 'square'" in rejected(cli("train", "digits", "--loss", "square"))

@@ -7,17 +7,26 @@ import os
 from dataclasses import asdict
 
 import engine
-from engine import nn
 from engine.cli import recipes, trained
 from engine.cli.command import Command, CommandError, count, positive_float, positive_int, seed
 from engine.cli.fit import Diverged, Epoch, fit
-from engine.cli.recipes import OPTIMIZERS, RECIPES, SCHEDULES
+from engine.cli.recipes import LOSSES, OPTIMIZERS, RECIPES, SCHEDULES
 from engine.cli.run_folder import RunFolder
 from engine.utils.data import DataLoader
 from engine.vision.models import MODELS, is_pattern
 
-KEPT = ("dataset", "model", "width", "epochs", "batch_size", "optimizer", "lr", "seed")  # what make a run what it is
-SINCE = {"width": 1.0}  # of these, what runs have that were saved before there was the option
+KEPT = (
+    "dataset",
+    "model",
+    "width",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "lr",
+    "loss",
+    "seed",
+)  # what make a run what it is
+SINCE = {"width": 1.0, "loss": "cross-entropy"}  # of these, what runs have that were saved before there was the option
 PATTERN = "[(CONV-RELU)*2-POOL]*3-(FC-RELU)*1,SOFTMAX"
 _WITHOUT = "; where the network has no batch norm, adam 0.001 takes the place of sgd"
 
@@ -33,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=positive_int, metavar="N", help=_default("batch_size"))
     add("--lr", type=positive_float, metavar="X", help=f"highest rate of the schedule {_default('lr')}{_WITHOUT}")
     add("--optimizer", choices=OPTIMIZERS, help=_default("optimizer") + _WITHOUT)
+    add("--loss", choices=LOSSES, help="(default: cross-entropy, for lenet5_1998 discriminative)")
     add("--seed", type=seed, metavar="N", help="for weights, shuffling, augmentation and dropout (default: 0)")
     add("--threads", type=positive_int, metavar="N", help="(default: the CPUs this process may use)")
     add("--workers", type=count, default=0, metavar="N", help="threads that prepare batches ahead (default: 0)")
@@ -88,7 +98,7 @@ class _Parts:
         self.test_loader = DataLoader(self.test_set, batch_size=1000)
         self.optimizer = OPTIMIZERS[options.optimizer](self.model.parameters(), options.lr, recipe.weight_decay)
         self.schedule = SCHEDULES[recipe.schedule](self.optimizer, options.epochs * len(self.loader))
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.criterion = LOSSES[options.loss](recipe.label_smoothing)
 
     def checkpoint(self, folder: RunFolder) -> None:
         """Save everything that `--resume` needs, after the last epoch of the folder."""
@@ -107,10 +117,11 @@ class _Parts:
     def headline(self) -> str:
         o = self.options
         width = "" if o.width == 1 else f" of width {o.width:g}"
+        loss = "" if o.loss == "cross-entropy" else f"{o.loss} loss, "
         return (
             f"{o.model}{width} on {o.dataset}: {len(self.train_set)} training and {len(self.test_set)} test images; "
             f"{o.epochs} epochs, batch size {o.batch_size}, {o.optimizer} lr {o.lr:g}, "
-            f"seed {o.seed}, threads {engine.get_num_threads()}, device {o.device}"
+            f"{loss}seed {o.seed}, threads {engine.get_num_threads()}, device {o.device}"
         )
 
 
