@@ -2,6 +2,7 @@
 convolutions, its start, its costs and its errors. Gradients are tested from its row of op_table.py."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -126,6 +127,18 @@ def test_it_starts_as_a_convolution_does():
         a = p.detach().numpy()
         assert abs(a).max() <= bound and abs(a).max() > 0.98 * bound and abs(a.mean()) < 0.1 * bound
         assert abs(a.std() - bound / math.sqrt(3)) < 0.03 * bound
+
+
+def test_summary_counts_a_hundred_million_parameters_without_memory():
+    """The lecture's number: an image of 1000x1000, a million hidden units, each with a filter of 10x10."""
+    tracemalloc.start()
+    with engine.use_backend("shape"):
+        net = nn.Sequential(nn.LocallyConnected2d(1, 1, 10, (1000, 1000), padding="same", bias=False))
+    s = engine.summary(net, (1, 1000, 1000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert s.parameters == s.macs == 10**8 and peak < 2e6
+    assert s.layers[0].output == (1, 1, 1000, 1000) and s.layers[0].field == (10, 10)
 
 
 def test_it_learns_what_a_convolution_cannot():

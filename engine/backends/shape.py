@@ -199,6 +199,15 @@ class Shape(Reference):
     def conv2d_dw(self, g, x, geom):
         return extent(geom.w_shape, x.dtype)
 
+    def locally_connected2d(self, x, w, b, geom):
+        return self.conv2d(x, w, b, geom)
+
+    def locally_connected2d_dx(self, g, w, geom):
+        return extent(geom.x_shape, g.dtype)
+
+    def locally_connected2d_dw(self, g, x, geom):
+        return extent((*geom.w_shape, geom.oh, geom.ow), x.dtype)
+
     def max_pool2d(self, x, geom):
         y = self._pooled(x, geom, geom.dilation)
         return y, extent(geom.y_shape, "uint8" if geom.kh * geom.kw <= 256 else "int32")
