@@ -12,7 +12,7 @@ def table(tables):
     """Every bar for which there are figures. tables: {title: Table}."""
     made = Table("Bars", ("bar", "geometric mean", "at least", "least", "at least ", "met"))
     found = {title.split(",")[0]: t.records() for title, t in tables.items()}
-    for rows in (_networks, _convolutions, _products, _others):
+    for rows in (_networks, _convolutions, _local, _products, _others):
         made.rows += [row for row in rows(found) if row]
     made.notes.append(
         "PyTorch at its best of all ways. A bar is met when the geometric mean and the least figure reach what stands beside them."
@@ -62,6 +62,11 @@ def _convolutions(found):
     for direction in ("forward", "dx", "dw"):
         yield _row(f"other convolutions, {direction}", (
             r[RATIO] for r in rows if r["kind"] == "other" and r["direction"] == direction), 1.3, 1.0)  # fmt: skip
+
+
+def _local(found):
+    rows = found.get("Locally connected layers", [])
+    yield _row("locally connected layers, forward and backward", (r[RATIO] for r in rows), None, 3.0)
 
 
 def _products(found):

@@ -144,6 +144,16 @@ CONVOLUTIONS = (
     _same("resnext.4", 64, 128, 8, 128, groups=8),
     *_small(1),
 )
+LOCAL = (  # locally connected: the geometry is a convolution's
+    Convolution("digits.1", 64, 1, 8, 16, 3, first=True),
+    Convolution("digits.2", 64, 16, 6, 32, 3),
+    Convolution("mnist.1", 64, 1, 28, 16, 5, first=True),
+    Convolution("mnist.2", 64, 16, 24, 32, 3),
+    Convolution("mnist.2 pooled", 64, 16, 12, 32, 3),
+    Convolution("cifar.1", 64, 3, 32, 32, 5, first=True),
+    _same("cifar.2", 64, 32, 16, 32),
+    Convolution("cifar.3", 64, 32, 16, 64, 3, 1, stride=2),
+)
 LAYERS = {  # task -> shape of its input; None: parameters of ResNet-18's last stage
     "relu": (64, 32, 32, 32),
     "batch norm": (64, 32, 32, 32),
@@ -165,6 +175,7 @@ class Menu:
     convolutions: tuple
     layers: dict
     nets: dict
+    local: tuple
     sizes: tuple = (512 << 10, 8 << 20, 512 << 20)  # bytes of arrays in L2, L3 and memory
     steps: int = 100  # of a steady state
     imports: int = 5
@@ -190,14 +201,15 @@ ALIKE = ("mobile", "resnext")
 FULL = Menu(
     (*CUBES, *LINEAR), CONVOLUTIONS, LAYERS,
     {name: (8, 1) if name == "resnet18" else (64, 1) if name in ALIKE else (64, 128, 1) for name in nets.NETS},
+    LOCAL,
 )  # fmt: skip
 QUICK = replace(
-    FULL, products=(CUBES[0], CUBES[2], *LINEAR[:6]), convolutions=CONVOLUTIONS[:16],
+    FULL, products=(CUBES[0], CUBES[2], *LINEAR[:6]), convolutions=CONVOLUTIONS[:16], local=LOCAL[:4],
     nets={name: (64,) for name in ("lenet5", "mnistnet", "vgg", "resnet20")}, steps=20, imports=3,
 )  # fmt: skip
 TINY = Menu(
     (Product(64, 48, 80), Product(3, 40, 70, "nt")),
     (Convolution("tiny.1", 2, 1, 9, 3, 3, first=True), _same("tiny.2", 2, 4, 8, 4, stride=2, groups=2)),
     {name: shape and (2, 6, 4, 4)[: len(shape)] for name, shape in LAYERS.items()},
-    {"lenet5": (3, 1), "resnet20": (2,)}, sizes=(1 << 12,), steps=3, imports=1,
+    {"lenet5": (3, 1), "resnet20": (2,)}, (_same("tiny.2", 2, 2, 6, 3),), sizes=(1 << 12,), steps=3, imports=1,
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 A task has `run()`, which is timed, `outputs()`, which is compared before, and `restart()`, called before each turn.
 `fw` is what worker_engine.py or peers/pytorch.py offer: the framework's nn, F and SGD, and where their names differ,
-`tensor`, `array`, `net`, `trainer`, `predictor`, `inference`, `convolution_dx`, `convolution_dw`.
+`tensor`, `array`, `net`, `trainer`, `predictor`, `inference`, `convolution_dx`, `convolution_dw`,
+`locally_connected`.
 """
 
 from benchmarks import timing
@@ -65,6 +66,28 @@ class ConvolutionDw(Task):
 
     def __init__(self, fw, arrays, layout, stride, padding, groups):
         self.run = fw.convolution_dw(*(fw.tensor(arrays[key], layout) for key in "gxw"), stride, padding, groups)
+
+
+class LocallyConnected(Task):
+    """A layer with a filter for every position, forward and backward; `first`: without the gradient of its input."""
+
+    def __init__(self, fw, arrays, layout, stride, padding, first):
+        self.layer = fw.locally_connected(arrays["w"], arrays["b"], arrays["x"].shape[2:], stride, padding)
+        self.x, self.g = fw.tensor(arrays["x"], layout).requires_grad_(not first), fw.tensor(arrays["g"])
+
+    def run(self):
+        self.x.grad = self.layer.weight.grad = self.layer.bias.grad = None
+        y = self.layer(self.x)
+        y.backward(self.g)
+        return y
+
+    def outputs(self):
+        found = {
+            "output": self.run(),
+            "gradient of weight": self.layer.weight_gradient(),
+            "of bias": self.layer.bias.grad,
+        }
+        return found if self.x.grad is None else {**found, "gradient": self.x.grad}
 
 
 class _Net(Task):
@@ -190,6 +213,7 @@ TASKS = {
     "convolution forward": ConvolutionForward,
     "convolution dx": ConvolutionDx,
     "convolution dw": ConvolutionDw,
+    "locally connected": LocallyConnected,
     "training": Training,
     "inference": Inference,
     "taped add": TapedAdd,

@@ -42,6 +42,9 @@ class Engine(worker.Framework):
     def array(self, value):
         return value.detach().numpy() if isinstance(value, engine.Tensor) else numpy.asarray(value)
 
+    def locally_connected(self, w, b, size, stride, padding):
+        return Local(w, b, size, stride, padding)
+
     def net(self, name, layout):
         return network(name)
 
@@ -63,6 +66,17 @@ class Engine(worker.Framework):
         geom = Conv2dGeometry.of(x.shape, w.shape, stride, padding, 1, groups)
         k, g, x = backends.default(), g._array, x._array
         return lambda: k.conv2d_dw(g, x, geom)
+
+
+class Local(nn.LocallyConnected2d):
+    """With given weights, and their gradient as both frameworks show it."""
+
+    def __init__(self, w, b, size, stride, padding):
+        super().__init__(w.shape[1], w.shape[0], w.shape[2:4], size, stride, padding)
+        self.load_state_dict({"weight": engine.tensor(w), "bias": engine.tensor(b)})
+
+    def weight_gradient(self):
+        return self.weight.grad
 
 
 class Peak(Task):

@@ -119,6 +119,8 @@ cdef extern from "kernels.h" nogil:
                               float *panel, int64_t pitch) noexcept nogil
         void (*local_add_patches)(const Conv2d *q, int64_t images, int64_t channel, int64_t channels, int64_t first,
                                   int64_t count, const float *panel, int64_t pitch, float *dx) noexcept nogil
+        void (*local_pack)(int64_t rows, int64_t terms, int64_t count, const float *a, int64_t a_row, int64_t a_term,
+                           float *panel, int64_t pitch) noexcept nogil
         void (*local_products)(int64_t rows, int64_t cols, int64_t count, int64_t terms, const float *a,
                                int64_t a_row, const float *b, int64_t b_col, int64_t b_term, float *c, int64_t c_row,
                                int64_t c_col, const float *bias, int64_t bias_row, int accumulate) noexcept nogil

@@ -45,7 +45,8 @@ cdef int read_local(object geom, Local *q) except -1:
     if <double>q.taps * q.q.o * q.positions > 2.0**58:
         raise ValueError(f"sizes of a locally connected layer are too large: {geom.ints}")
     q.vectors = ceil_div(q.positions, K.lanes)
-    q.images = min(q.q.n, max(PATCH_FLOATS // (q.taps * K.lanes), <int64_t>FEWEST_IMAGES))
+    cdef int64_t most = max(PATCH_FLOATS // (q.taps * K.lanes), <int64_t>FEWEST_IMAGES)
+    q.images = ceil_div(q.q.n, max(ceil_div(q.q.n, most), <int64_t>1))
     q.team = threads_for(<double>q.q.n * q.taps * q.q.o * q.positions / 16)
     q.shares = max(min(ceil_div(q.q.o, ROWS), ceil_div(TASKS * q.team, q.vectors)), <int64_t>1)
     return 0
@@ -106,16 +107,15 @@ cdef void forward(const Local *q, int64_t task, const float *x, const float *w, 
     """`task` counts (vector of positions, share of the outputs)."""
     cdef int64_t vector = task // q.shares, share = task % q.shares, at = vector * K.lanes, count = lanes_of(q, vector)
     cdef int64_t first = share * q.q.o // q.shares, last = (share + 1) * q.q.o // q.shares
-    cdef int64_t image = 0, images, o, rows, r
+    cdef int64_t image = 0, images, o, rows
     while image < q.q.n:
         images = min(q.images, q.q.n - image)
         K.local_patches(&q.q, images, at, count, x + image * q.q.c * q.q.h * q.q.w, patches, pitch(q.taps))
         o = first
         while o < last:
             rows = min(<int64_t>ROWS, last - o)
-            for r in range(rows):
-                K.pack_strip(panel + r * pitch(q.taps), w + (o + r) * q.taps * q.positions + at, q.positions, count,
-                             q.taps)
+            K.local_pack(rows, q.taps, count, w + o * q.taps * q.positions + at, q.taps * q.positions, q.positions,
+                         panel, pitch(q.taps))
             K.local_products(rows, images, count, q.taps, panel, pitch(q.taps), patches, pitch(q.taps), K.lanes,
                              y + (image * q.q.o + o) * q.positions + at, q.positions, q.q.o * q.positions,
                              b + o * q.positions + at if b != NULL else NULL, q.positions, False)
@@ -159,16 +159,15 @@ cdef void weight_gradient(const Local *q, int64_t task, const float *g, const fl
     """`task` counts (vector of positions, share of the outputs); groups of images are added in their order."""
     cdef int64_t vector = task // q.shares, share = task % q.shares, at = vector * K.lanes, count = lanes_of(q, vector)
     cdef int64_t first = share * q.q.o // q.shares, last = (share + 1) * q.q.o // q.shares
-    cdef int64_t image = 0, images, o, rows, r
+    cdef int64_t image = 0, images, o, rows
     while image < q.q.n:
         images = min(q.images, q.q.n - image)
         K.local_patches(&q.q, images, at, count, x + image * q.q.c * q.q.h * q.q.w, patches, pitch(q.taps))
         o = first
         while o < last:
             rows = min(<int64_t>ROWS, last - o)
-            for r in range(rows):
-                K.pack_strip(panel + r * pitch(images), g + (image * q.q.o + o + r) * q.positions + at,
-                             q.q.o * q.positions, count, images)
+            K.local_pack(rows, images, count, g + (image * q.q.o + o) * q.positions + at, q.positions,
+                         q.q.o * q.positions, panel, pitch(images))
             K.local_products(rows, q.taps, count, images, panel, pitch(images), patches, K.lanes, pitch(q.taps),
                              dw + o * q.taps * q.positions + at, q.taps * q.positions, q.positions, NULL, 0, image > 0)
             o += rows
@@ -190,8 +189,10 @@ def locally_connected2d_dx(g, w, geom):
         return dx
     memset(f32(dx), 0, q.q.n * q.q.c * q.q.h * q.q.w * sizeof(float))
     # Every pixel's terms are added in the order of positions and taps, whatever the groups of images and channels.
-    groups = max(max(ceil_div(q.q.n, q.images), min(<int64_t>q.team, q.q.n // FEWEST_IMAGES)), <int64_t>1)
-    q.shares = min(q.q.c, ceil_div(q.team, groups))
+    # Over channels where they share evenly, as every weight is read once then, else over images first.
+    q.shares = q.team if q.q.c % q.team == 0 or q.q.c >= TASKS * q.team else 1
+    groups = max(min(ceil_div(q.team, q.shares), q.q.n // FEWEST_IMAGES), ceil_div(q.q.n, q.images))
+    q.shares = min(q.q.c, max(q.shares, ceil_div(q.team, groups)))
     q.images = ceil_div(q.q.n, groups)
     channels = ceil_div(q.q.c, q.shares)
     cdef const float *gradient = f32(g)
@@ -218,18 +219,16 @@ cdef void input_gradient(const Local *q, int64_t task, int64_t groups, const flo
     cdef int64_t group = task // q.shares, share = task % q.shares, window = q.q.kh * q.q.kw
     cdef int64_t image = group * q.q.n // groups, images = (group + 1) * q.q.n // groups - image
     cdef int64_t channel = share * q.q.c // q.shares, channels = (share + 1) * q.q.c // q.shares - channel
-    cdef int64_t taps = channels * window, vector, at, count, i, tap, rows, r
+    cdef int64_t taps = channels * window, vector, at, count, tap, rows
     for vector in range(q.vectors):
         at, count = vector * K.lanes, lanes_of(q, vector)
-        for i in range(images):
-            K.pack_strip(gradients + i * pitch(q.q.o), g + (image + i) * q.q.o * q.positions + at, q.positions, count,
-                         q.q.o)
+        K.local_pack(images, q.q.o, count, g + image * q.q.o * q.positions + at, q.q.o * q.positions, q.positions,
+                     gradients, pitch(q.q.o))
         tap = 0
         while tap < taps:
             rows = min(<int64_t>ROWS, taps - tap)
-            for r in range(rows):
-                K.pack_strip(panel + r * pitch(q.q.o), w + (channel * window + tap + r) * q.positions + at,
-                             q.taps * q.positions, count, q.q.o)
+            K.local_pack(rows, q.q.o, count, w + (channel * window + tap) * q.positions + at, q.positions,
+                         q.taps * q.positions, panel, pitch(q.q.o))
             K.local_products(rows, images, K.lanes, q.q.o, panel, pitch(q.q.o), gradients, pitch(q.q.o), K.lanes,
                              patches + tap * K.lanes, K.lanes, pitch(taps), NULL, 0, False)
             tap += rows

@@ -41,6 +41,9 @@ class Torch(worker.Framework):
     def array(self, value):
         return value.detach().numpy() if isinstance(value, torch.Tensor) else numpy.asarray(value)
 
+    def locally_connected(self, w, b, size, stride, padding):
+        return UnfoldAndEinsum(w, b, stride, padding)
+
     def net(self, name, layout):
         model = BUILDERS[name]() if name in BUILDERS else nets.BUILDERS[name](torch.nn)
         return model.to(memory_format=memory_format(layout))
@@ -62,6 +65,24 @@ class Torch(worker.Framework):
 
     def convolution_dw(self, g, x, w, *how):
         return lambda: _convolution_backward(g, x, w, *how, [False, True, False])[1]
+
+
+class UnfoldAndEinsum(torch.nn.Module):
+    """A locally connected layer as it is written in PyTorch: patches, and a product of matrices for every position. Weights
+    lie [positions, outputs, taps], which was the fastest of the orders tried."""
+
+    def __init__(self, w, b, stride, padding):
+        super().__init__()
+        self.shape, self.how = w.shape, {"kernel_size": w.shape[2:4], "stride": stride, "padding": padding}
+        lying = w.reshape(w.shape[0], -1, b[0].size).transpose(2, 0, 1).copy()
+        self.weight, self.bias = (torch.nn.Parameter(torch.from_numpy(a)) for a in (lying, b.copy()))
+
+    def forward(self, x):
+        patches = torch.nn.functional.unfold(x, **self.how)
+        return torch.einsum("nkp,pok->nop", patches, self.weight).unflatten(2, self.shape[4:]) + self.bias
+
+    def weight_gradient(self):
+        return self.weight.grad.permute(1, 2, 0).reshape(self.shape)
 
 
 def memory_format(layout):

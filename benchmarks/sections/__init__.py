@@ -1,7 +1,7 @@
 """The sections of `python -m benchmarks versus`: each makes a table of figures from a Plan."""
 
 from benchmarks import machine
-from benchmarks.sections import convolutions, memory, networks, products, small, start
+from benchmarks.sections import convolutions, local, memory, networks, products, small, start
 
 SECTIONS = {  # name -> (what it measures, functions Plan -> Table)
     "machine": ("peak of multiply-adds, bandwidth of caches and memory", (
@@ -14,6 +14,7 @@ SECTIONS = {  # name -> (what it measures, functions Plan -> Table)
     "convolutions": ("convolutions of the networks: forward, input gradient, weight gradient", (convolutions.convolutions,)),
     "gemm": ("matrix products in per cent of the peak", (products.products,)),
     "layers": ("layers bound by memory, optimiser steps", (small.layers,)),
+    "local": ("locally connected layers beside unfold and einsum", (local.local,)),
     "overhead": ("what recording an operation costs", (small.overhead,)),
     "memory": ("growth of memory over training steps, silence of later ones", (memory.growth, memory.steady)),
     "start": ("import time, installed size", (start.start,)),

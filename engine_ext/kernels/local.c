@@ -2,6 +2,8 @@
  * vector of outputs is a sum of products of vectors. Patches, weights and gradients lie in panels [row][term][LANES].
  */
 
+#define LOCAL_RUNS 4        /* read by masks; from more on, pixels one by one */
+#define LOCAL_ADDED 2       /* written by masks, likewise */
 #define LOCAL_PLANES 64     /* visited for one tap, then for the next: their rows stay in the first cache */
 #if LANES == 16 || defined(__aarch64__)
 #define LOCAL_ROWS 6
@@ -11,16 +13,22 @@
 #define LOCAL_COLS 3
 #endif
 
-/* Lanes whose pixels are neighbours in a plane: that of lane l at `offset` + l. */
-typedef struct Run {
-    int64_t offset;
-    Lanes lanes;
-} Run;
+/* What one tap sees at a vector of positions: lanes whose pixels are neighbours are a run, that of lane l at `offset` + l;
+ * where runs are many, each pixel by itself, that of lanes[i] at pixels[i]. Pixels in the padding are in none. */
+typedef struct Sight {
+    int runs, count;
+    struct {
+        int64_t offset;
+        Lanes lanes;
+    } run[LOCAL_RUNS];
+    int32_t lane[LANES];
+    int64_t pixel[LANES];
+} Sight;
 
-/* The pixels that tap (i, j) sees at positions first .. first + count - 1, as runs; those in the padding in none. */
-INLINE int tap_runs(const Conv2d *q, int64_t i, int64_t j, int64_t first, int64_t count, Run runs[LANES])
+/* Of tap (i, j) at positions first .. first + count - 1. */
+INLINE Sight sight_of(const Conv2d *q, int64_t i, int64_t j, int64_t first, int64_t count)
 {
-    int found = 0;
+    Sight s = {0};
     for (int64_t lane = 0, next; lane < count; lane = next) {
         int64_t y = (first + lane) / q->ow, x = (first + lane) % q->ow;
         int64_t most = q->sw == 1 ? q->ow - x : 1; /* with a stride no two positions are neighbours */
@@ -28,50 +36,76 @@ INLINE int tap_runs(const Conv2d *q, int64_t i, int64_t j, int64_t first, int64_
         int64_t row = y * q->sh - q->pt + i * q->dh, column = x * q->sw - q->pl + j * q->dw;
         int64_t begin = column < 0 ? lane - column : lane, end = q->w - column < next - lane ? q->w - column + lane : next;
         if (row < 0 || row >= q->h || begin >= end) continue;
-        runs[found++] = (Run){row * q->w + column - lane, lanes_between(begin, end)};
+        int64_t offset = row * q->w + column - lane;
+        if (s.runs < LOCAL_RUNS) {
+            s.run[s.runs].offset = offset;
+            s.run[s.runs].lanes = lanes_between(begin, end);
+        }
+        s.runs++;
+        for (int64_t l = begin; l < end; l++, s.count++) {
+            s.lane[s.count] = (int32_t)l;
+            s.pixel[s.count] = offset + l;
+        }
     }
-    return found;
+    return s;
 }
 
 /* The patches of `count` positions: panel[image][channel, tap][LANES], images `pitch` floats apart; x[images][c][h][w]. */
 static void local_patches(const Conv2d *q, int64_t images, int64_t first, int64_t count, const float *x, float *panel,
                           int64_t pitch)
 {
-    int64_t taps = q->kh * q->kw, pixels = q->h * q->w;
-    Run runs[LANES];
-    for (int64_t start = 0; start < images * q->c; start += LOCAL_PLANES) {
-        int64_t stop = start + LOCAL_PLANES < images * q->c ? start + LOCAL_PLANES : images * q->c;
+    int64_t taps = q->kh * q->kw, pixels = q->h * q->w, few = (LOCAL_PLANES + q->c - 1) / q->c;
+    for (int64_t start = 0; start < images; start += few)
         for (int64_t tap = 0; tap < taps; tap++) {
-            int n = tap_runs(q, tap / q->kw, tap % q->kw, first, count, runs);
-            for (int64_t p = start; p < stop; p++) {
-                vec v = {0};
-                for (int r = 0; r < n; r++) v += load_lanes(x + p * pixels + runs[r].offset, runs[r].lanes, 0.0f);
-                store(panel + p / q->c * pitch + (p % q->c * taps + tap) * LANES, v);
+            const Sight s = sight_of(q, tap / q->kw, tap % q->kw, first, count);
+            for (int64_t image = start; image < images && image < start + few; image++) {
+                const float *plane = x + image * q->c * pixels;
+                float *to = panel + image * pitch + tap * LANES;
+                for (int64_t c = 0; c < q->c; c++, plane += pixels, to += taps * LANES) {
+                    vec v = {0};
+                    if (s.runs <= LOCAL_RUNS)
+                        for (int r = 0; r < s.runs; r++) v += load_lanes(plane + s.run[r].offset, s.run[r].lanes, 0.0f);
+                    store(to, v);
+                    if (s.runs > LOCAL_RUNS)
+                        for (int l = 0; l < s.count; l++) to[s.lane[l]] = plane[s.pixel[l]];
+                }
             }
         }
-    }
 }
 
 /* The transpose: the patches of channels channel .. channel + channels - 1 are added to dx[images][c][h][w]. */
 static void local_add_patches(const Conv2d *q, int64_t images, int64_t channel, int64_t channels, int64_t first,
                               int64_t count, const float *panel, int64_t pitch, float *dx)
 {
-    int64_t taps = q->kh * q->kw, pixels = q->h * q->w;
-    Run runs[LANES];
-    for (int64_t start = 0; start < images * channels; start += LOCAL_PLANES) {
-        int64_t stop = start + LOCAL_PLANES < images * channels ? start + LOCAL_PLANES : images * channels;
+    int64_t taps = q->kh * q->kw, pixels = q->h * q->w, few = (LOCAL_PLANES + channels - 1) / channels;
+    for (int64_t start = 0; start < images; start += few)
         for (int64_t tap = 0; tap < taps; tap++) {
-            int n = tap_runs(q, tap / q->kw, tap % q->kw, first, count, runs);
-            for (int64_t p = start; p < stop; p++) {
-                vec v = load(panel + p / channels * pitch + (p % channels * taps + tap) * LANES);
-                float *plane = dx + (p / channels * q->c + channel + p % channels) * pixels;
-                for (int r = 0; r < n; r++) {
-                    float *at = plane + runs[r].offset;
-                    store_lanes(at, load_lanes(at, runs[r].lanes, 0.0f) + v, runs[r].lanes);
+            const Sight s = sight_of(q, tap / q->kw, tap % q->kw, first, count);
+            for (int64_t image = start; image < images && image < start + few; image++) {
+                float *plane = dx + (image * q->c + channel) * pixels;
+                const float *from = panel + image * pitch + tap * LANES;
+                for (int64_t c = 0; c < channels; c++, plane += pixels, from += taps * LANES) {
+                    if (s.runs <= LOCAL_ADDED)
+                        for (int r = 0; r < s.runs; r++) {
+                            float *at = plane + s.run[r].offset;
+                            store_lanes(at, load_lanes(at, s.run[r].lanes, 0.0f) + load(from), s.run[r].lanes);
+                        }
+                    else for (int l = 0; l < s.count; l++) plane[s.pixel[l]] += from[s.lane[l]];
                 }
             }
         }
-    }
+}
+
+/* Vectors of `count` lanes from far apart as a panel [rows][terms][LANES], rows `pitch` floats apart. The vectors behind
+ * them are wanted next, and no stride of pages is foreseen by the processor. */
+static void local_pack(int64_t rows, int64_t terms, int64_t count, const float *a, int64_t a_row, int64_t a_term,
+                       float *panel, int64_t pitch)
+{
+    for (int64_t r = 0; r < rows; r++, a += a_row, panel += pitch)
+        for (int64_t t = 0; t < terms; t++) {
+            __builtin_prefetch(a + t * a_term + LANES, 0, 2);
+            store(panel + t * LANES, load_first(a + t * a_term, count));
+        }
 }
 
 INLINE void local_tile(const int rows, const int cols, int64_t count, int64_t terms, const float *a, int64_t a_row,
