@@ -295,3 +295,30 @@ def test_deconvnet_reproduces_strokes_of_mnist(mnist_root):
     assert correlation(viz.deconvnet(net, "features.4", x), x) >= 0.5
     random = [correlation(through(net, models.lenet5(), "features.4", x), x) for _ in range(8)]
     assert np.mean(random) < 0.4, random
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((32, 5), "(32 - 5 + 2*0)/1 + 1 = 28"),
+        ((7, 3, 2), "(7 - 3 + 2*0)/2 + 1 = 3"),
+        ((7, 3, 3, 1), "(7 - 3 + 2*1)/3 + 1 = 3"),
+        ((8, 3, 2), "floor((8 - 3 + 2*0)/2) + 1 = 3"),
+        ((32, 3, 1, 2, 2), "(32 - (2*(3 - 1) + 1) + 2*2)/1 + 1 = 32"),
+    ],
+)
+def test_size_sum_is_what_a_convolution_gives(arguments, text):
+    size, kernel, stride, padding, dilation = (*arguments, *(1, 0, 1)[len(arguments) - 2 :])
+    assert viz.size_sum(*arguments) == text
+    y = F.conv2d(engine.zeros(1, 1, size, size), engine.zeros(1, 1, kernel, kernel), None, stride, padding, dilation)
+    assert y.shape[2] == int(text.split(" = ")[1])
+    with pytest.raises(ValueError, match="a kernel of 5 pixels does not fit 3"):
+        viz.size_sum(3, 5)
+    with pytest.raises(ValueError, match="stride must be an int of at least 1, got 0"):
+        viz.size_sum(3, 1, 0)
+
+
+def test_pooling_of_the_lectures_slice():
+    x = engine.tensor([[[[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]]]])
+    assert F.max_pool2d(x, 2).tolist() == [[[[6, 8], [3, 4]]]]
+    assert F.avg_pool2d(x, 2).tolist() == [[[[3.25, 5.25], [2, 2]]]]

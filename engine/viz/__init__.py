@@ -3,7 +3,7 @@
 Every method takes a model, the path of a layer where it needs one, and images [N, C, H, W] prepared as for training, and
 gives an array; `to_bytes`, `grid`, `save` and `show` make pictures of these. Models of any class serve.
 
-    filters, activations, receptive_fields              layers as they are
+    filters, activations, receptive_fields, size_sum    layers as they are
     deconvnet, top_patches                              what a feature map stands for (Zeiler and Fergus 2013)
     saliency, guided_backprop, integrated_gradients,
     grad_cam, occlusion                                 what a decision rests on
@@ -16,9 +16,10 @@ from engine.viz.gradients import deconvnet, grad_cam, guided_backprop, integrate
 from engine.viz.layers import Field, Patches, activations, filters, receptive_fields, top_patches
 from engine.viz.mistakes import Errors, confusion_matrix, probabilities, worst_errors
 from engine.viz.probing import maximise, occlusion
+from engine.viz.sizes import size_sum
 
 __all__ = [
     "Errors", "Field", "Patches", "activations", "confusion_matrix", "deconvnet", "filters", "grad_cam", "grid",
     "guided_backprop", "integrated_gradients", "kernels", "maps", "maximise", "occlusion", "probabilities",
-    "receptive_fields", "saliency", "save", "show", "to_bytes", "top_patches", "worst_errors",
+    "receptive_fields", "saliency", "save", "show", "size_sum", "to_bytes", "top_patches", "worst_errors",
 ]  # fmt: skip

@@ -48,9 +48,9 @@ def confusion(counts) -> np.ndarray:
     return grid(np.repeat(cells, 3, 3), counts.shape[1], 1, 16)
 
 
-def pictures(images) -> np.ndarray:
-    """Images [N, C, H, W] side by side, each on its own scale."""
-    return grid(_coloured(images), None, 2, _enlargement(np.shape(images)[2:]))
+def pictures(images, columns: int | None = None) -> np.ndarray:
+    """Images [N, C, H, W] side by side, each on its own scale, in rows of `columns` (None: about a square)."""
+    return grid(_coloured(images), columns, 2, _enlargement(np.shape(images)[2:]))
 
 
 def _coloured(images, **options):

@@ -1,0 +1,28 @@
+"""The linear score function f = Wx + b, trained with softmax (cross-entropy) and with the multi-class hinge loss.
+
+Look at: the accuracy, about as good with either loss; the rows of W as pictures, one template for each class (first row
+softmax, second row hinge): the score of an image is its likeness to the template, bright where ink speaks for the class.
+"""
+
+import os
+
+import numpy as np
+from lecture import accuracy, batch, fit, load, options
+
+from engine import nn, viz
+from engine.vision import models
+from engine.viz import sheets
+
+chosen = options(__doc__)
+train, test = load(chosen)
+shape = tuple(batch(test, 1)[0].shape[1:])
+templates = []
+for name, loss in (("softmax", nn.CrossEntropyLoss()), ("hinge", nn.MultiMarginLoss())):
+    model = models.create("linear", shape, 10)
+    nn.init.zeros_(model.fc.weight)  # nothing but what was learnt will be seen
+    seconds = fit(model, train, epochs=1 if chosen.quick else 5 if chosen.mnist or chosen.cifar10 else 30, loss=loss)
+    print(f"{name:8} test accuracy {accuracy(model, test):.1%} after {seconds:.1f} s")
+    templates.append(viz.filters(model, "fc").reshape(10, *shape))
+path = os.path.join(chosen.out, "01_templates.png")
+viz.save(path, sheets.pictures(np.concatenate(templates), 10))
+print(f"picture: {path}")
