@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import NoReturn
 
-from engine.cli import evaluate, info, predict, summary, train, viz
+from engine.cli import evaluate, info, predict, report, summary, train, viz
 from engine.cli.command import Command, CommandError
 
-COMMANDS: list[Command] = [c.COMMAND for c in (train, evaluate, predict, viz, summary, info)]
+COMMANDS: list[Command] = [c.COMMAND for c in (train, evaluate, predict, viz, report, summary, info)]
 
 
 def main(arguments: list[str] | None = None) -> int:

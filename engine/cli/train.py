@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict
 
 import engine
-from engine.cli import recipes, trained
+from engine.cli import recipes, report, trained
 from engine.cli.command import Command, CommandError, count, positive_float, positive_int, seed
 from engine.cli.fit import Diverged, Epoch, fit
 from engine.cli.recipes import LOSSES, OPTIMIZERS, RECIPES, SCHEDULES
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--threads", type=positive_int, metavar="N", help="(default: the CPUs this process may use)")
     add("--workers", type=count, default=0, metavar="N", help="threads that prepare batches ahead (default: 0)")
     add("--device", default="cpu", metavar="NAME", help="where to compute (default: cpu)")
+    add("--no-report", action="store_true", help="leave out report.html, the page about the run")
     add("--out", metavar="DIR", help="folder for model, curve and log (default: runs/<dataset>-<model>)")
     add("--resume", metavar="DIR", help="go on with the run in this folder, from its last whole epoch")
 
@@ -175,8 +176,19 @@ def _train(folder: RunFolder, parts: _Parts, options: argparse.Namespace, done: 
     except Diverged as error:
         raise CommandError(f"{error}; try a smaller --lr than {options.lr:g}", code=1) from error
     folder.draw_curve()
+    if folder.epochs and not options.no_report:
+        _report(folder, parts, options)
     folder.say(folder.summary(_next_step(options)))
     return code
+
+
+def _report(folder: RunFolder, parts: _Parts, options: argparse.Namespace) -> None:
+    """Write the page, or say in a line why not."""
+    try:
+        parts.model.to("cpu").eval()
+        folder.say(f"report: {report.write(folder.path, parts.model, options.dataset, parts.test_set)}")
+    except ImportError as error:
+        folder.say(f"note: no report.html: {error}")
 
 
 def _set_threads(threads: int | None) -> None:

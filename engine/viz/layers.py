@@ -28,7 +28,7 @@ def filters(model, layer: str | None = None) -> np.ndarray:
 
 def activations(model, layer: str, images) -> np.ndarray:
     """What a layer gives for images [N, C, H, W]: maps [N, K, h, w], or [N, F] of a fully connected layer."""
-    with engine.no_grad(), Watching("activations", model, layer) as seen:
+    with engine.no_grad(), Watching("activations", model, layer, together=True) as seen:
         model(as_images("activations", images))
     return seen.output.numpy().copy()
 

@@ -13,7 +13,7 @@ from engine.viz.watching import Watching, as_images, scores_of
 def probabilities(model, images, batch_size: int = 256) -> np.ndarray:
     """The softmax of a model's scores for images [N, C, H, W]: [N, K]."""
     x = as_images("probabilities", images).numpy()
-    with engine.no_grad(), Watching("probabilities", model):
+    with engine.no_grad(), Watching("probabilities", model, together=True):
         parts = [
             scores_of("probabilities", model(engine.from_numpy(x[i : i + batch_size]))).softmax(1).numpy()
             for i in range(0, max(len(x), 1), batch_size)

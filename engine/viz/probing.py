@@ -21,7 +21,7 @@ def occlusion(model, images, classes=None, size: int = 5, stride: int = 2, fill:
         raise ValueError(f"occlusion: size and stride must be 1 to {min(h, w)}, got size={size!r}, stride={stride!r}")
     tops, lefts = range(0, h - size + 1, stride), range(0, w - size + 1, stride)
     out = np.empty((n, len(tops), len(lefts)), "float32")
-    with engine.no_grad(), Watching("occlusion", model):
+    with engine.no_grad(), Watching("occlusion", model, together=True):
         if classes is None:
             classes = scores_of("occlusion", model(engine.from_numpy(x.copy()))).numpy().argmax(1)
         for i, top in enumerate(tops):

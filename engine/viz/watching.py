@@ -44,19 +44,20 @@ class Watching:
     """`with Watching(what, model, layer) as seen: y = model(x)`, then `seen.output` is what the layer gave, a Tensor on
     the tape, and `y` depends on it; of a layer that is called several times, its last call.
 
-    Inside, the model is in evaluation mode and no layers are computed as one, so that every ReLU and pooling is seen.
+    Inside, the model is in evaluation mode and, unless `together`, no layers are computed as one, so that every ReLU and
+    pooling is seen.
     """
 
-    def __init__(self, what: str, model: nn.Module, layer: str | None = None):
+    def __init__(self, what: str, model: nn.Module, layer: str | None = None, together: bool = False):
         if not isinstance(model, nn.Module):
             raise TypeError(f"{what}: model must be a Module, got {type(model).__name__}")
-        self.what, self.model, self.layer = what, model, layer
+        self.what, self.model, self.layer, self.together = what, model, layer, together
         self.watched = None if layer is None else layer_of(what, model, layer)
         self.seen = None
 
     def __enter__(self) -> Watching:
         self.training = [(m, m.training) for m in self.model.modules()]
-        self.handles = [m.register_forward_hook(_look_on) for m, _ in self.training]
+        self.handles = [] if self.together else [m.register_forward_hook(_look_on) for m, _ in self.training]
         if self.watched is not None:
             self.handles.append(self.watched.register_forward_hook(self._keep))
         self.model.eval()
