@@ -1,48 +1,97 @@
-"""No kernel asks CuPy for a name that it lacks."""
+"""No kernel asks CuPy for a name that it lacks, nor anything that CuPy made for one that such things lack."""
 
 import ast
 from pathlib import Path
 
 import pytest
-from stand_in.names import MODULE, SPECIAL
+from stand_in import memory
+from stand_in.names import ARRAY, BELOW, MAKES, MODULE, SPECIAL
 
 import engine.backends
+import engine.cuda
 
-FILES = sorted(f for kind in ("reference", "cupy") for f in (Path(engine.backends.__file__).parent / kind).glob("*.py"))
+FOLDER = Path(engine.backends.__file__).parent
+FILES = sorted(f for kind in ("reference", "cupy") for f in (FOLDER / kind).glob("*.py")) + [Path(engine.cuda.__file__)]
+NAMES = {"": MODULE, **BELOW}
+
+
+def called(node):
+    """What a variable, an attribute, or an element of one is called; None for other expressions."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return getattr(node, "attr", getattr(node, "id", None))
 
 
 def is_xp(node):
-    return (isinstance(node, ast.Attribute) and node.attr == "xp") or (isinstance(node, ast.Name) and node.id == "xp")
+    """Whether it is the array module: `xp`, `self.xp`, `cupy`, `_cupy()`."""
+    return called(node) in ("xp", "cupy") or (isinstance(node, ast.Call) and called(node.func) == "_cupy")
 
 
-def names_asked_for(tree):
-    """(line, name) of every `xp.name`, and of every name of NumPy's that makes a kernel."""
+def path(node, made):
+    """Where below the module an expression lies, "" the module itself; None elsewhere. made: {name of a variable: path}."""
+    if is_xp(node):
+        return ""
+    if isinstance(node, ast.Call):
+        return MAKES.get(path(node.func, made))
+    if called(node) in made:
+        return made[called(node)]
+    within = path(node.value, made) if isinstance(node, ast.Attribute) else None
+    return None if within is None else f"{within}.{node.attr}".lstrip(".")
+
+
+def variables(tree):
+    """{name: path} of variables and attributes that hold what CuPy made."""
+    made = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and is_xp(node.value):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                pairs = [(target, node.value)]
+                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    pairs = zip(target.elts, node.value.elts, strict=True)
+                for left, right in pairs:
+                    if isinstance(right, ast.Call) and called(left) and path(right, made) is not None:
+                        made[called(left)] = path(right, made)
+    return made
+
+
+def lacking(tree):
+    """(line, name) of every name, of the module or below it, that CuPy lacks; and of every name of NumPy's that makes a kernel."""
+    made = variables(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr not in NAMES.get(path(node.value, made), {node.attr}):
             yield node.lineno, node.attr
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
             and node.func.id in ("numpys", "_rounding", "_bits")
         ):
-            if isinstance(node.args[0], ast.Constant):
+            if isinstance(node.args[0], ast.Constant) and node.args[0].value not in MODULE:
                 yield node.lineno, node.args[0].value
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}/{f.name}")
 def test_every_name_of_the_array_module(file):
-    lacking = [
-        f"line {line}: {name}" for line, name in names_asked_for(ast.parse(file.read_text())) if name not in MODULE
-    ]
-    assert not lacking, f"CuPy has no {lacking}"
+    missing = [f"line {line}: {name}" for line, name in lacking(ast.parse(file.read_text()))]
+    assert not missing, f"CuPy has no {missing}"
 
 
-def test_the_check_finds_what_cupy_lacks():
-    tree = ast.parse("class K:\n  sin = numpys('sine')\n  def f(self, a):\n    return self.xp.errstate(self.xp.abs(a))")
-    assert [(line, name) for line, name in names_asked_for(tree) if name not in MODULE] == [
-        (2, "sine"),
-        (4, "errstate"),
-    ]
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("sin = numpys('sine')", ["sine"]),
+        ("self.xp.errstate(self.xp.abs(a))", ["errstate"]),
+        ("xp.linalg.expm(a)", ["expm"]),
+        ("xp.cuda.runtime.memGetInfos()", ["memGetInfos"]),
+        ("xp.cuda.get_current_stream().wait_for(e)", ["wait_for"]),
+        ("_cupy().cuda.Stream().record().elapsed()", ["elapsed"]),
+        ("self.xp, self.stream = xp, xp.cuda.Stream()\nself.stream.wait()", ["wait"]),
+        ("stream = xp.cuda.Stream()\nself.events[0] = stream.record()\nself.events[1].wait()", ["wait"]),
+        ("pool = xp.get_default_memory_pool()\npool.total_bytes() - pool.total()", ["total"]),
+        ("xp.cuda.Device(0).mem_info + xp.cuda.Event().done + xp.cuda.runtime.CUDARuntimeError", []),
+    ],
+)
+def test_the_check_finds_what_cupy_lacks(code, names):
+    assert [name for _, name in lacking(ast.parse(code))] == names
 
 
 def test_every_special_function():
@@ -53,3 +102,25 @@ def test_every_special_function():
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "_special"
     }
     assert asked and asked <= SPECIAL
+
+
+def test_the_stand_in_has_nothing_of_its_own_below_cuda():
+    assert set(vars(memory.cuda)) <= BELOW["cuda"]
+    assert set(vars(memory.cuda.memory)) <= BELOW["cuda.memory"]
+    assert set(vars(memory.cuda.runtime)) <= BELOW["cuda.runtime"]
+
+
+def test_the_lists_are_those_of_the_cupy_at_hand():
+    cupy = pytest.importorskip("cupy")
+    special = pytest.importorskip("cupyx.scipy.special")
+    if cupy.__version__ != "14.2.0":
+        pytest.skip(f"CuPy is {cupy.__version__}, the lists are those of 14.2.0")
+
+    def public(place, within=cupy):
+        for name in filter(None, place.split(".")):
+            within = getattr(within, name)
+        return {name for name in dir(within) if not name.startswith("_")}
+
+    assert (public(""), public("ndarray"), public("", special)) == (MODULE, ARRAY, SPECIAL)
+    for place, names in BELOW.items():
+        assert (names <= public(place)) if place == "cuda.runtime" else (names == public(place)), place

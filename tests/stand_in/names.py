@@ -1,4 +1,4 @@
-"""What CuPy 14.2.0 has: the public names of the module, of its arrays and of cupyx.scipy.special, as dir() lists them."""
+"""What CuPy 14.2.0 has: the public names of the module, of its arrays, of cupyx.scipy.special and below, as dir() lists them."""
 
 MODULE = frozenset(
     """
@@ -66,3 +66,84 @@ SPECIAL = frozenset(
     sph_harm sph_harm_y spherical_yn tandg wright_bessel xlog1py xlogy y0 y1 yn zeta zetac
     """.split()
 )
+
+BELOW = {  # path below the module -> its names; of cuda.runtime all but its constants
+    path: frozenset(names.split())
+    for path, names in {
+        "lib": """
+            stride_tricks
+        """,
+        "lib.stride_tricks": """
+            annotations as_strided np sliding_window_view
+        """,
+        "linalg": """
+            LinAlgError annotations cholesky cond cross det eig eigh eigvals eigvalsh inv lstsq matmul matrix_power
+            matrix_rank matrix_transpose norm pinv qr slogdet solve svd tensorinv tensorsolve
+        """,
+        "cuda": """
+            BaseMemory CFunctionAllocator Device Event ExternalStream Function Graph ManagedMemory Memory MemoryAsync
+            MemoryAsyncPool MemoryHook MemoryPointer MemoryPool Module PinnedMemory PinnedMemoryPointer PinnedMemoryPool
+            PythonFunctionAllocator Stream UnownedMemory alloc alloc_pinned_memory annotations common compiler
+            contextlib cub device driver function get_allocator get_cublas_handle get_cuda_path get_current_stream
+            get_device_id get_elapsed_time get_hipcc_path get_local_runtime_version get_nvcc_path get_rocm_path graph
+            is_available malloc_async malloc_managed memory memory_hook memory_hooks nvrtc nvtx pinned_memory profile
+            profiler runtime set_allocator set_pinned_memory_allocator stream texture thrust using_allocator warnings
+        """,
+        "cuda.Device": """
+            attributes compute_capability cublas_handle cusolver_handle cusolver_sp_handle cusparse_handle
+            cutensor_handle from_pci_bus_id id mem_info pci_bus_id synchronize use
+        """,
+        "cuda.Event": """
+            done record synchronize
+        """,
+        "cuda.MemoryPool": """
+            free_all_blocks free_all_free free_bytes get_limit malloc n_free_blocks set_limit total_bytes used_bytes
+        """,
+        "cuda.PinnedMemoryPointer": """
+            mem ptr size
+        """,
+        "cuda.Stream": """
+            add_callback begin_capture done end_capture from_external is_capturing is_non_blocking launch_host_func null
+            priority ptds record synchronize use wait_event
+        """,
+        "cuda.memory": """
+            BaseMemory CFunctionAllocator CFunctionAllocatorMemory CUDARuntimeError ManagedMemory Memory MemoryAsync
+            MemoryAsyncPool MemoryPointer MemoryPool OutOfMemoryError PooledMemory PythonFunctionAllocator
+            PythonFunctionAllocatorMemory SingleDeviceMemoryPool SystemMemory UnownedMemory alloc atexit gc
+            get_allocator malloc_async malloc_managed malloc_system os set_allocator threading warnings weakref
+        """,
+        "cuda.runtime": """
+            CUDARuntimeError check_status createSurfaceObject createTextureObject destroySurfaceObject
+            destroyTextureObject deviceCanAccessPeer deviceDisablePeerAccess deviceEnablePeerAccess deviceGetAttribute
+            deviceGetByPCIBusId deviceGetDefaultMemPool deviceGetLimit deviceGetMemPool deviceGetPCIBusId deviceSetLimit
+            deviceSetMemPool deviceSynchronize driverGetVersion eventBlockingSync eventCreate eventCreateWithFlags
+            eventDefault eventDestroy eventDisableTiming eventElapsedTime eventInterprocess eventQuery eventRecord
+            eventSynchronize free freeArray freeAsync freeHost getDevice getDeviceCount getDeviceProperties
+            graphDebugDotPrint graphDestroy graphExecDestroy graphInstantiate graphLaunch graphUpload hostAlloc
+            hostAllocDefault hostAllocMapped hostAllocPortable hostAllocWriteCombined hostRegister hostUnregister
+            ipcCloseMemHandle ipcGetEventHandle ipcGetMemHandle ipcOpenEventHandle ipcOpenMemHandle is_hip
+            launchHostFunc malloc malloc3DArray mallocArray mallocAsync mallocFromPoolAsync mallocManaged memAdvise
+            memGetInfo memPoolCreate memPoolDestroy memPoolGetAttribute memPoolSetAttribute memPoolTrimTo
+            memPrefetchAsync memcpy memcpy2D memcpy2DAsync memcpy2DFromArray memcpy2DFromArrayAsync memcpy2DToArray
+            memcpy2DToArrayAsync memcpy3D memcpy3DAsync memcpyAsync memcpyDefault memcpyDeviceToDevice
+            memcpyDeviceToHost memcpyHostToDevice memcpyHostToHost memcpyPeer memcpyPeerAsync memoryTypeDevice
+            memoryTypeHost memoryTypeManaged memoryTypeUnregistered memset memsetAsync pointerGetAttributes
+            pointerGetMemoryType profilerStart profilerStop runtimeGetVersion setDevice streamAddCallback
+            streamBeginCapture streamCaptureModeGlobal streamCaptureModeRelaxed streamCaptureModeThreadLocal
+            streamCaptureStatusActive streamCaptureStatusInvalidated streamCaptureStatusNone streamCreate
+            streamCreateWithFlags streamCreateWithPriority streamDefault streamDestroy streamEndCapture streamGetFlags
+            streamGetPriority streamIsCapturing streamLegacy streamNonBlocking streamPerThread streamQuery
+            streamSynchronize streamWaitEvent
+        """,
+    }.items()
+}
+
+MAKES = {  # what is called -> of which of BELOW it makes one
+    "cuda.Device": "cuda.Device",
+    "cuda.Event": "cuda.Event",
+    "cuda.Stream": "cuda.Stream",
+    "cuda.Stream.record": "cuda.Event",
+    "cuda.alloc_pinned_memory": "cuda.PinnedMemoryPointer",
+    "cuda.get_current_stream": "cuda.Stream",
+    "get_default_memory_pool": "cuda.MemoryPool",
+}
