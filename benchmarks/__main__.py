@@ -1,10 +1,11 @@
-"""`python -m benchmarks versus|costs|epochs|training`: what each is for, and on to it."""
+"""`python -m benchmarks versus|gpu|costs|epochs|training`: what each is for, and on to it."""
 
 import importlib
 import sys
 
 COMMANDS = {  # name -> (module, what it does)
     "versus": ("benchmarks.command", "speed, memory and start beside other frameworks; writes RESULTS"),
+    "gpu": ("benchmarks.gpu.command", "networks on a GPU beside PyTorch on the same; writes RESULTS"),
     "costs": ("benchmarks.costs", "which kernels a training step spends its time in"),
     "epochs": ("benchmarks.epochs", "epochs of MNIST or CIFAR-10 with data loading, beside PyTorch, in turns (long)"),
     "training": (

@@ -12,7 +12,7 @@ def table(tables):
     """Every bar for which there are figures. tables: {title: Table}."""
     made = Table("Bars", ("bar", "geometric mean", "at least", "least", "at least ", "met"))
     found = {title.split(",")[0]: t.records() for title, t in tables.items()}
-    for rows in (_networks, _convolutions, _local, _products, _others):
+    for rows in (_networks, _convolutions, _local, _products, _others, _on_a_gpu):
         made.rows += [row for row in rows(found) if row]
     made.notes.append(
         "PyTorch at its best of all ways. A bar is met when the geometric mean and the least figure reach what stands beside them."
@@ -100,3 +100,11 @@ def _others(found):
                 str(len(rows)),
                 "no" if loud else "yes",
             )
+
+
+def _on_a_gpu(found):
+    for title, rows in found.items():
+        if title.startswith("Networks on one "):
+            for batch, least in ((512, 0.667), (64, 0.5)):
+                values = (r[RATIO] for r in rows if r["batch"] == batch)
+                yield _row(f"{title.removeprefix('Networks on one ')}, batch {batch}", values, None, least)

@@ -9,9 +9,13 @@ from stand_in.names import ARRAY, BELOW, MAKES, MODULE, SPECIAL
 
 import engine.backends
 import engine.cuda
+from benchmarks.gpu import worker_engine
 
 FOLDER = Path(engine.backends.__file__).parent
-FILES = sorted(f for kind in ("reference", "cupy") for f in (FOLDER / kind).glob("*.py")) + [Path(engine.cuda.__file__)]
+FILES = sorted(f for kind in ("reference", "cupy") for f in (FOLDER / kind).glob("*.py")) + [
+    Path(engine.cuda.__file__),
+    Path(worker_engine.__file__),
+]
 NAMES = {"": MODULE, **BELOW}
 
 

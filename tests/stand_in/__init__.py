@@ -18,4 +18,5 @@ class StandIn(CuPy):
 
 
 arrays.xp.RawModule, arrays.xp.cuda = cuda.RawModule, memory.cuda
+arrays.xp.__version__ = "stand-in"
 arrays.xp.get_default_memory_pool = lambda: memory.pool

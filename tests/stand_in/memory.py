@@ -5,6 +5,7 @@ So what is read before its copy is garbage, and what is written into a pinned bu
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -56,6 +57,7 @@ class Event:
 
     def __init__(self, stream):
         self.stream, self.place = stream, len(stream.log)
+        self.milliseconds = time.perf_counter() * 1e3
 
     def synchronize(self):
         self.stream.run(self.place)
@@ -93,8 +95,12 @@ cuda = SimpleNamespace(
     Stream=Stream,
     get_current_stream=lambda: current,
     alloc_pinned_memory=lambda size: memoryview(bytearray(size)),
+    get_elapsed_time=lambda start, end: end.milliseconds - start.milliseconds,
     get_allocator=lambda: _allocators[-1],
     set_allocator=_allocators.append,
     memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-    runtime=SimpleNamespace(memGetInfo=lambda: (7 << 20, 11 << 20)),
+    runtime=SimpleNamespace(
+        memGetInfo=lambda: (7 << 20, 11 << 20),
+        getDeviceProperties=lambda device: {"name": b"stand-in", "major": 0, "minor": 0},
+    ),
 )
