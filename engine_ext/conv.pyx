@@ -125,7 +125,7 @@ cdef Way best_way(const Convolution *f) noexcept nogil:
     cdef double across = ceil_div(f.rows, lanes) * (pixels * taps + lines * ceil_div(width, K.mr) * 9 * lanes)
     cdef double flipped = ceil_div(f.rows, lanes) * pixels * (taps + 8) + 3 * ceil_div(pixels, K.mr) * taps
     cdef double strips = ceil_div(pixels, lanes) * (taps + 3) * (f.rows + 1)
-    cdef bint one_tap = q.kh == q.kw == 1 and f.woven == f.hollow and width == f.stage.width
+    cdef bint one_tap = q.kh == q.kw == 1 and (f.hollow or q.uh == q.uw == 1) and width == f.stage.width
     if one_tap and strips < min(min(packed, direct), across):
         return STRIPS
     if taps > 512 and width < 12 * ceil_div(width, K.mr):   # each weight, from the second cache, serves few pixels

@@ -274,6 +274,7 @@ MNISTNET = Conv2dGeometry.of((2, 32, 26, 26), (64, 32, 3, 3))
 @example(geom=Conv2dGeometry.of((1, 1, 1, 1), (1, 1, 1, 1), 1, 5))
 @example(geom=Conv2dGeometry.of((1, 3, 40, 3), (2, 3, 2, 2), (9, 1), (0, 7, 8, 0), (5, 3)))
 @example(geom=Conv2dGeometry.of((2, 30, 9, 9), (30, 1, 3, 3), 2, 1, 1, 30))
+@example(geom=Conv2dGeometry.of((1, 2, 1, 1), (1, 2, 1, 1), (1, 3), 2))  # no window meets the image
 @given(geom=convolutions())
 def test_every_convolution_algorithm_on_every_instruction_set(native, geom):
     convolution, cpu, _isa = native
