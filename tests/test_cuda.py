@@ -1,9 +1,12 @@
 """The backend 'cuda': on a GPU where there is one, and everywhere over NumPy and the C++ compiler standing in for it."""
 
 import pickle
+import shutil
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from stand_in import StandIn, arrays, cuda, memory
 import engine
 import engine.nn.functional as F
 from engine import backends, nn, optim
-from engine.backends.cupy import CuPy, NoGPU, convolution
+from engine.backends.cupy import CuPy, NoGPU, convolution, source
 from engine.cli import main
 from engine.utils.data import DataLoader, TensorDataset, Upload
 from engine.vision import models
@@ -89,6 +92,19 @@ def test_convolutions_in_parts(row, k, monkeypatch):
         truth, true_gradients = run(REFERENCE, row.name, arrays_of(row, sample, "float64"), sample.params)
         for y, t in zip(hosted(k, outputs + gradients), truth + true_gradients, strict=True):
             assert t is None or not t.size or np.abs(y - t).max() <= 1e-4 * max(np.abs(t).max(), 1)
+
+
+@pytest.mark.parametrize(("real", "tap"), [("float", "u8"), ("double", "int")])
+def test_nvcc_compiles_the_kernels_without_a_warning(real, tap, tmp_path):
+    compiler = shutil.which("nvcc") or shutil.which("/usr/local/cuda/bin/nvcc")
+    if not compiler:
+        pytest.skip("no nvcc: neither on the PATH nor in /usr/local/cuda")
+    macros = [f"-DReal={real}", f"-DTap={tap}", f"-DBLOCK={source.BLOCK}"]
+    result = subprocess.run(
+        [compiler, "-std=c++17", "-ptx", *macros, "-o", tmp_path / "kernels.ptx", Path(source.__file__).with_name("kernels.cu")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0 and not result.stderr, result.stderr
 
 
 # ---- training
