@@ -15,7 +15,8 @@ typedef struct Strip {
     int64_t step;               /* floats between the taps of a row */
     int64_t count;              /* columns */
     int64_t ahead, out_ahead;   /* floats to what the next pass over all strips needs, or 0 */
-    int64_t begin[7], end[7];   /* lanes inside the image, of each tap, or (stride 2) of each of three vectors in a row */
+    Lanes seen[7];              /* those inside the image, of each tap, or (stride 2) of each of three vectors in a row */
+    Lanes there;                /* those of the columns */
 } Strip;
 
 #define NEAR_FLOATS 4096   /* floats of image and output worth working on together: half of the nearest cache */
@@ -23,15 +24,15 @@ typedef struct Strip {
 
 INLINE int64_t clip(int64_t v, int64_t low, int64_t high) { return v < low ? low : v > high ? high : v; }
 
-INLINE vec load_lanes_vec(const float *p, int64_t begin, int64_t end) { return load_between(p, begin, end, 0.0f); }
+INLINE vec load_lanes_vec(const float *p, Lanes lanes) { return load_lanes(p, lanes, 0.0f); }
 INLINE vec load_all_vec(const float *p) { return load(p); }
-INLINE void store_lanes_vec(float *p, vec v, int64_t n) { store_first(p, v, n); }
+INLINE void store_lanes_vec(float *p, vec v, Lanes lanes) { store_lanes(p, v, lanes); }
 
 INLINE void taps_in_line(const int k, const int masked, const Strip *t, const float *x, vec *across)
 {
 #pragma GCC unroll 7
     for (int b = 0; b < k; b++)
-        across[b] = masked ? load_lanes_vec(x + b * t->step, t->begin[b], t->end[b]) : load(x + b * t->step);
+        across[b] = masked ? load_lanes_vec(x + b * t->step, t->seen[b]) : load(x + b * t->step);
 }
 
 /* Tap b of column j is float 2 * j + b of three vectors in a row: every second of the first two, moved by b / 2. */
@@ -41,7 +42,7 @@ INLINE void taps_of_stride_2(const int k, const int masked, const int exact, con
     vec run[3];
 #pragma GCC unroll 3
     for (int i = 0; i < 3; i++)
-        run[i] = masked ? load_lanes_vec(x + i * LANES, t->begin[i], t->end[i]) : load(x + i * LANES);
+        run[i] = masked ? load_lanes_vec(x + i * LANES, t->seen[i]) : load(x + i * LANES);
     across[0] = evens(run[0], run[1]);
     across[1] = odds(run[0], run[1]);
     across[2] = SHUFFLE_BY(across[0], run[2], LATER, 2);
@@ -51,8 +52,7 @@ INLINE void taps_of_stride_2(const int k, const int masked, const int exact, con
     }
     if (masked && exact && t->count < LANES) /* a zero times what lies beyond the last window might be no zero */
 #pragma GCC unroll 7
-        for (int b = 0; b < k; b++)
-            across[b] = (vec)((ivec)across[b] & ~lanes_from(t->count));
+        for (int b = 0; b < k; b++) across[b] = first_lanes(across[b], t->count);
 }
 
 #define VEC vec
@@ -71,20 +71,16 @@ INLINE void taps_of_stride_2(const int k, const int masked, const int exact, con
 #define HALF 8
 typedef float half __attribute__((vector_size(4 * HALF)));
 
-INLINE half load_lanes_half(const float *p, int64_t begin, int64_t end)
-{
-    return _mm256_maskz_loadu_ps((__mmask8)((1u << end) - (1u << begin)), p);
-}
+INLINE half load_lanes_half(const float *p, Lanes lanes) { return _mm256_maskz_loadu_ps((__mmask8)lanes, p); }
 INLINE half load_all_half(const float *p) { return _mm256_loadu_ps(p); }
-INLINE void store_lanes_half(float *p, half v, int64_t n) { _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1), v); }
+INLINE void store_lanes_half(float *p, half v, Lanes lanes) { _mm256_mask_storeu_ps(p, (__mmask8)lanes, v); }
 
 #define VEC half
 #define NAME(f) f##_half
 #define TAPS(k, stride, masked, exact, t, x, across) \
     _Pragma("GCC unroll 7") \
     for (int b = 0; b < k; b++) \
-        across[b] = masked ? load_lanes_half((x) + b * (t)->step, (t)->begin[b], (t)->end[b]) : \
-                             load_all_half((x) + b * (t)->step)
+        across[b] = masked ? load_lanes_half((x) + b * (t)->step, (t)->seen[b]) : load_all_half((x) + b * (t)->step)
 #include "depthwise_strip.h"
 #undef VEC
 #undef NAME
@@ -135,12 +131,13 @@ static int strip_columns(const Conv2d *q, int64_t column, int64_t width, Strip *
     t->x_at += left;
     t->y_at += column;
     t->step = q->dw;
+    t->there = lanes_between(0, t->count);
     whole = t->count == width;
     for (int64_t b = 0; b < taps; b++) {
-        int64_t from = left + (q->sw == 1 ? b * q->dw : b * LANES), seen = q->sw == 1 ? t->count : width;
-        t->end[b] = clip(q->w - from, 0, seen);
-        t->begin[b] = clip(-from, 0, t->end[b]);
-        whole &= t->begin[b] == 0 && t->end[b] == width;
+        int64_t from = left + (q->sw == 1 ? b * q->dw : b * LANES), most = q->sw == 1 ? t->count : width;
+        int64_t end = clip(q->w - from, 0, most), begin = clip(-from, 0, end);
+        t->seen[b] = lanes_between(begin, end);
+        whole &= begin == 0 && end == width;
     }
     return !whole;
 }
@@ -232,14 +229,16 @@ INLINE void input_strip(
     enum { MOST = 3 };
     const int live = (k + 1) / 2;
     const int64_t columns = q->w - 2 * column, base = column + (q->pl - odd) / 2 + odd;
-    int64_t begin[MOST], end[MOST], i = (q->pt - (q->pt & 1)) / 2 - (live - 1), y = 2 * i - q->pt;
+    const int64_t rest = columns > LANES ? columns - LANES : 0;
+    Lanes seen[MOST];
+    int64_t i = (q->pt - (q->pt & 1)) / 2 - (live - 1), y = 2 * i - q->pt;
     vec rows[MOST][MOST], weights[25];
 #pragma GCC unroll 39
     for (int a = 0; a < k * k; a++) weights[a] = splat(w[a]);
 #pragma GCC unroll 3
     for (int b = 0; b < live; b++) {
-        end[b] = clip(q->ow - (base - b), 0, LANES);
-        begin[b] = clip(b - base, 0, end[b]);
+        const int64_t end = clip(q->ow - (base - b), 0, LANES);
+        seen[b] = lanes_between(clip(b - base, 0, end), end);
 #pragma GCC unroll 3
         for (int a = 0; a < live; a++) rows[a][b] = (vec){0};
     }
@@ -250,7 +249,7 @@ INLINE void input_strip(
             for (int b = 0; b < live; b++) rows[a][b] = rows[a - 1][b];
 #pragma GCC unroll 3
         for (int b = 0; b < live; b++)
-            rows[0][b] = (uint64_t)i < (uint64_t)q->oh ? load_between(g + i * q->ow + base - b, begin[b], end[b], 0.0f) : (vec){0};
+            rows[0][b] = (uint64_t)i < (uint64_t)q->oh ? load_lanes(g + i * q->ow + base - b, seen[b], 0.0f) : (vec){0};
 #pragma GCC unroll 2
         for (int phase = 0; phase < 2; phase++, y++) {
             if ((uint64_t)y >= (uint64_t)q->h) continue;
@@ -261,13 +260,12 @@ INLINE void input_strip(
                 for (int b = 0; b < k; b++) sums[COLUMN(b, odd)] += weights[a * k + b] * rows[a / 2][SOURCE(b, odd)];
             float *to = dx + y * q->w;
             vec low = weave_low(sums[0], sums[1]), high = weave_high(sums[0], sums[1]);
-            int64_t rest = columns > LANES ? columns - LANES : 0;
             if (add) {
                 low += load_first(to, columns);
                 high += load_first(to + LANES, rest);
             }
             store_first(to, low, columns);
-            store_first(to + LANES, high, rest);
+            if (rest) store_first(to + LANES, high, rest);
         }
     }
 }

@@ -43,9 +43,9 @@ INLINE void NAME(forward_strip)(
         }
         if (o < live - 1) continue;
         VEC sum = acc[live - 1];
-        if (add) sum += NAME(load_lanes)(y, 0, t->count);
+        if (add) sum += NAME(load_lanes)(y, t->there);
         if (relu) sum = (VEC)((__typeof__(sum <= 0.0f))sum & ~(sum <= 0.0f));    /* nan stays */
-        if (masked) NAME(store_lanes)(y, sum, t->count);
+        if (masked) NAME(store_lanes)(y, sum, t->there);
         else memcpy(y, &sum, sizeof sum);
     }
 }
@@ -59,7 +59,7 @@ INLINE void NAME(weight_step)(
     const int live = (down + stride - 1) / stride;
 #pragma GCC unroll 7
     for (int i = live - 1; i > 0; i--) rows[i] = rows[i - 1];
-    rows[0] = checked && o >= t->oh ? (VEC){0} : masked ? NAME(load_lanes)(*g, 0, t->count) : NAME(load_all)(*g);
+    rows[0] = checked && o >= t->oh ? (VEC){0} : masked ? NAME(load_lanes)(*g, t->there) : NAME(load_all)(*g);
     if (t->ahead) __builtin_prefetch(*g + t->out_ahead);
     *g += t->out_line;
 #pragma GCC unroll 2
