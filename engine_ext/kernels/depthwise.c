@@ -32,7 +32,7 @@ INLINE void taps_in_line(const int k, const int masked, const Strip *t, const fl
 {
 #pragma GCC unroll 7
     for (int b = 0; b < k; b++)
-        across[b] = masked ? load_lanes_vec(x + b * t->step, t->seen[b]) : load(x + b * t->step);
+        across[b] = masked ? load_lanes_vec(x + b * t->step, t->seen[b]) : alone(load(x + b * t->step));
 }
 
 /* Tap b of column j is float 2 * j + b of three vectors in a row: every second of the first two, moved by b / 2. */

@@ -137,6 +137,16 @@ INLINE ivec lane_numbers(void)
     return number;
 }
 
+/* A value on its own, in a register. With which of two products a sum is contracted is the compiler's choice, and would be
+ * another one, with other bits, for each ending. Nor is a factor contracted into a sum and a difference: two additions, which
+ * have units of their own, take less time than two more multiplications. And gcc likes to load a factor of several sums again
+ * for each. */
+INLINE vec alone(vec value)
+{
+    __asm__("" : VEC_REGISTER(value));
+    return value;
+}
+
 /* Lanes below n are kept, the others 0. */
 INLINE vec first_lanes(vec v, int64_t n)
 {

@@ -78,6 +78,7 @@ INLINE ivec lanes_from(int64_t first)
  * pixels. The last vector of a row overlaps the one before it; what both have is masked. */
 INLINE void dots_block(
     const int rows, const int taps,
+    const int whole,        /* rows of whole vectors */
     int64_t lines, int64_t ow,
     const float *g,         /* IN [rows][plane], `lines` * ow of them */
     int64_t plane,
@@ -87,7 +88,7 @@ INLINE void dots_block(
     float *sums,            /* IN, OUT [rows][lds], taps * LANES of them */
     int64_t lds)
 {
-    vec acc[6][5];
+    vec acc[8][5];
     const float *tap[5];
     const ivec fresh = lanes_from((LANES - ow % LANES) % LANES);
 #pragma GCC unroll 5
@@ -98,15 +99,16 @@ INLINE void dots_block(
         for (int j = 0; j < taps; j++) acc[r][j] = load(sums + r * lds + j * LANES);
     for (int64_t y = 0, row = 0; y < lines; y++, g += ow, row += width)
         for (int64_t p = 0; p < ow; p += LANES) {
-            const int last = p + LANES > ow;
+            const int last = !whole && p + LANES > ow;
             const int64_t at = last ? ow - LANES : p;
-            const ivec mask = last ? fresh : ~(ivec){0};    /* one loop: a second for whole vectors measured slower */
+            const ivec mask = last ? fresh : ~(ivec){0};
             vec across[5];
 #pragma GCC unroll 5
             for (int j = 0; j < taps; j++) across[j] = load(tap[j] + row + at);
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
-                vec down = (vec)((ivec)load(g + r * plane + at) & mask);
+                vec down = alone(load(g + r * plane + at));
+                if (!whole) down = (vec)((ivec)down & mask);
 #pragma GCC unroll 5
                 for (int j = 0; j < taps; j++) acc[r][j] += down * across[j];
             }
@@ -119,7 +121,7 @@ INLINE void dots_block(
 
 /* Outputs of a block, by its taps: accumulators fit the registers, and their rows the address registers. */
 #if MANY_REGISTERS
-#define DOT_ROWS(taps) ((taps) == 5 ? 4 : 6)
+#define DOT_ROWS(taps) ((taps) == 5 ? 5 : 8)
 #else
 #define DOT_ROWS(taps) ((taps) == 5 ? 2 : 4)
 #endif
@@ -134,22 +136,25 @@ static void row_dots(int64_t rows, int64_t lines, int64_t ow, const float *g, in
         const int64_t r = i * rows / blocks, block = (i + 1) * rows / blocks - r;
         for (int64_t j = 0, n; j < taps; j += n) {
             n = taps - j >= some ? some : 1;
+#define DOTS_OF(rows, some, whole) \
+    dots_block(rows, some, whole, lines, ow, g + r * plane, plane, x, width, offsets + j, sums + (r * taps + j) * LANES, \
+               taps * LANES)
 #define DOTS_CASE(rows, some) \
     case rows: \
-        dots_block(rows, some, lines, ow, g + r * plane, plane, x, width, offsets + j, sums + (r * taps + j) * LANES, \
-                   taps * LANES); \
+        if (ow % LANES) DOTS_OF(rows, some, 0); \
+        else DOTS_OF(rows, some, 1); \
         break;
             if (n == 5)
-                switch (block) { DOTS_CASE(1, 5) DOTS_CASE(2, 5) DOTS_CASE(3, 5) DOTS_CASE(4, 5) }
+                switch (block) { DOTS_CASE(1, 5) DOTS_CASE(2, 5) DOTS_CASE(3, 5) DOTS_CASE(4, 5) DOTS_CASE(5, 5) }
             else if (n == 3)
                 switch (block) {
                     DOTS_CASE(1, 3) DOTS_CASE(2, 3) DOTS_CASE(3, 3)
-                    DOTS_CASE(4, 3) DOTS_CASE(5, 3) DOTS_CASE(6, 3)
+                    DOTS_CASE(4, 3) DOTS_CASE(5, 3) DOTS_CASE(6, 3) DOTS_CASE(7, 3) DOTS_CASE(8, 3)
                 }
             else
                 switch (block) {
                     DOTS_CASE(1, 1) DOTS_CASE(2, 1) DOTS_CASE(3, 1)
-                    DOTS_CASE(4, 1) DOTS_CASE(5, 1) DOTS_CASE(6, 1)
+                    DOTS_CASE(4, 1) DOTS_CASE(5, 1) DOTS_CASE(6, 1) DOTS_CASE(7, 1) DOTS_CASE(8, 1)
                 }
         }
     }

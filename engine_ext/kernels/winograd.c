@@ -105,15 +105,6 @@ static void stage_box(
 
 /* --- inputs: B^T d B */
 
-/* A value on its own: with which of two products a sum is contracted is the compiler's choice, and would be another one,
- * with other bits, for each ending. Nor is a factor contracted into a sum and a difference: two additions, which have
- * units of their own, take less time than two more multiplications. */
-INLINE vec alone(vec value)
-{
-    __asm__("" : VEC_REGISTER(value));
-    return value;
-}
-
 /* One row of six points to six positions, `step` floats apart. */
 INLINE void input_line4(const vec d[6], float *v, int64_t step)
 {
