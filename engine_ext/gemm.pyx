@@ -31,7 +31,7 @@ cdef enum:
     UNPACKED = 24           # rows up to which whole strips of b are not copied
     FEW = 4                 # rows that gemm_dot takes
     LOW = 6                 # rows of a task of whole rows: those of gemm_strip's tile
-    LARGE = 1 << 22         # outputs that no cache holds
+    LARGE = 1 << 19         # outputs that the second cache does not hold
     DOT_COLUMNS = 16        # columns of a task of dot products
     STREAMS = 8             # rows of b read side by side where each is read once, or c is larger than they are
     STREAM_STRIPS = 72      # strips of a task then
@@ -88,7 +88,7 @@ cdef int multiply(Product *q) except -1:
     if q.m > FEW and (q.n <= FEW and q.a_col == 1 and q.b_row == 1 or q.n == 1 and q.c_row == 1):
         turn(q)
     cdef double work = <double>q.batch * q.m * q.n * q.k
-    cdef int team = threads_for(work / (8 if q.m <= FEW else 16) + <double>q.batch * (q.m + q.n) * q.k)
+    cdef int team = threads_for(work / (8 if q.m <= FEW else 16) + <double>q.batch * ((q.m + q.n) * q.k + q.m * q.n / 2))
     cdef int64_t tasks = plan(q, team), rows = ceil_div(q.m, PART_ROWS), task
     cdef bint packs = not q.dots and (q.copy or q.n % K.lanes)
     cdef size_t step = piece(q.depth * K.strip * sizeof(float))
