@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from stand_in import memory
-from stand_in.names import ARRAY, BELOW, MAKES, MODULE, SPECIAL
+from stand_in.names import ARRAY, BELOW, HELD, MAKES, MODULE, SPECIAL
 
 import engine.backends
 import engine.cuda
@@ -16,7 +16,7 @@ FILES = sorted(f for kind in ("reference", "cupy") for f in (FOLDER / kind).glob
     Path(engine.cuda.__file__),
     Path(worker_engine.__file__),
 ]
-NAMES = {"": MODULE, **BELOW}
+NAMES = {"": MODULE | {"__version__"}, **{place: names | HELD.get(place, set()) for place, names in BELOW.items()}}
 
 
 def called(node):

@@ -13,7 +13,10 @@ class Engine(worker_engine.Engine):
         self.xp = backends.get("cuda").xp
 
     def info(self):
-        return worker.Framework.info(self, gpu=engine.cuda.get_device_name(), cupy=self.xp.__version__)
+        convolutions = "cuDNN" if backends.get("cuda")._cudnn else "im2col and cuBLAS"
+        return worker.Framework.info(
+            self, gpu=engine.cuda.get_device_name(), cupy=f"{self.xp.__version__}, convolutions by {convolutions}"
+        )
 
     def settle(self, threads, isa):
         """Nothing: the GPU has no threads of ours to be chosen."""

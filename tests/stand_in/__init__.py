@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cached_property
+
 from engine.backends.cupy import CuPy
-from stand_in import arrays, cuda, memory
+from stand_in import arrays, cuda, cudnn, memory
 
 
 class StandIn(CuPy):
@@ -11,6 +14,11 @@ class StandIn(CuPy):
 
     def __init__(self):
         super().__init__(arrays.xp)
+
+    @cached_property
+    def _cudnn(self):
+        """Only where that has a stand-in, too: the real one would take addresses of the host for the GPU's."""
+        return super()._cudnn if isinstance(sys.modules.get("cudnn"), cudnn.Module) else None
 
     @property
     def _special(self):

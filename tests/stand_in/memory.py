@@ -67,7 +67,7 @@ class Stream:
     """`log`: (what, argument) of all that was asked for, the first `done` of it over."""
 
     def __init__(self, non_blocking=False):
-        self.log, self.done = [], 0
+        self.log, self.done, self.ptr = [], 0, id(self)
 
     def run(self, place):
         while self.done < place:

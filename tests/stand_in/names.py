@@ -2,7 +2,7 @@
 
 MODULE = frozenset(
     """
-    __version__ AxisError ComplexWarning DataSource ElementwiseKernel Inf Infinity ModuleDeprecationWarning NAN NINF NZERO NaN
+    AxisError ComplexWarning DataSource ElementwiseKernel Inf Infinity ModuleDeprecationWarning NAN NINF NZERO NaN
     PINF PZERO RankWarning RawKernel RawModule ReductionKernel TooHardError VisibleDeprecationWarning abs absolute
     acos acosh add all allclose alltrue amax amin angle annotations any append apply_along_axis apply_over_axes
     arange arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argpartition argsort argwhere around
@@ -137,6 +137,8 @@ BELOW = {  # path below the module -> its names; of cuda.runtime all but its con
         """,
     }.items()
 }
+
+HELD = {"cuda.Stream": {"ptr"}}  # what its __init__ sets, so that dir() of the class does not tell
 
 MAKES = {  # what is called -> of which of BELOW it makes one
     "cuda.Device": "cuda.Device",

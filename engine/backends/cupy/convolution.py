@@ -1,13 +1,29 @@
-"""Convolution as products of matrices over patches, of as many images at a time as fit into a bounded scratch."""
+"""Convolution by cuDNN where that is at hand, else as products of matrices over patches, of as many images at a time as fit
+into a bounded scratch.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
+
+from engine.backends.cupy import cudnn
 
 SCRATCH = 1 << 28  # bytes of patches at a time
 
 
 class Convolutions:
+    @cached_property
+    def _cudnn(self):
+        return cudnn.found(self.xp)
+
+    def _by_cudnn(self, direction, geom, **arrays):
+        """What cuDNN makes of two of x, w and y (or its gradient); None where it cannot."""
+        served = all(a.size and a.dtype.name in cudnn.TYPES for a in arrays.values())
+        if not served or not _forward(geom) or self._cudnn is None:
+            return None
+        return self._cudnn(direction, geom, {name: self._dense(a) for name, a in arrays.items()})
+
     def unfold(self, x, geom):
         if not _forward(geom) or x.dtype.kind != "f":
             return super().unfold(x, geom)
@@ -37,6 +53,8 @@ class Convolutions:
         return cols.reshape(geom.n, groups, size, geom.oh * geom.ow)
 
     def conv2d(self, x, w, b, geom):
+        if (y := self._by_cudnn("forward", geom, x=x, w=w)) is not None:
+            return y if b is None else self.add(y, b.reshape(-1, 1, 1), y)
         groups, o, size = self._grouped(geom)
         y, weights = self.xp.empty(geom.y_shape, x.dtype), w.reshape(groups, o, size)
         for part, some in self._in_parts(geom, x.itemsize):
@@ -45,6 +63,8 @@ class Convolutions:
         return y
 
     def conv2d_dx(self, g, w, geom, onto=None):
+        if (dx := self._by_cudnn("dx", geom, y=g, w=w)) is not None:
+            return dx if onto is None else self.add(onto, dx, onto)
         groups, o, size = self._grouped(geom)
         dx, weights = self.xp.empty(geom.x_shape, g.dtype), w.reshape(groups, o, size).swapaxes(-1, -2)
         for part, some in self._in_parts(geom, g.itemsize):
@@ -57,6 +77,8 @@ class Convolutions:
         return dx if onto is None else self.add(onto, dx, onto)
 
     def conv2d_dw(self, g, x, geom):
+        if (dw := self._by_cudnn("dw", geom, y=g, x=x)) is not None:
+            return dw
         groups, o, size = self._grouped(geom)
         dw = self.xp.zeros((groups, o, size), g.dtype)
         for part, some in self._in_parts(geom, g.itemsize):
