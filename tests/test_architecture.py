@@ -27,7 +27,7 @@ KERNELS = sorted((ROOT / "engine_ext" / "kernels").glob("*.*"))
 MAY_IMPORT = {
     "engine": "engine.dtypes engine.inert engine.interchange engine.methods engine.functions engine.grad_mode engine.tape engine.tensor engine.ops engine.backends engine.generator engine.geometry numpy",
     "engine.__main__": "engine.cli",
-    "engine.cli": "engine engine.cli engine.viz numpy engine.extras engine.nn engine.optim engine.serialization engine.utils engine.vision",  # as a user would
+    "engine.cli": "engine engine.cli engine.viz numpy engine.extras engine.progress engine.nn engine.optim engine.serialization engine.utils engine.vision",  # as a user would
     "engine.config": "engine engine_ext numpy",
     "engine.dtypes": "engine.backends engine.ops engine.tensor numpy",
     "engine.views": "engine.ops engine.grad_mode",
@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "engine.interchange": "engine.backends engine.functions engine.tensor numpy",
     "engine.inert": "engine.grad_mode",
     "engine.extras": "",
+    "engine.progress": "engine.extras",
     "engine.cuda": "engine.backends engine.generator",
     "engine.accelerator": "engine.backends engine.cuda",
     "engine.xpu": "",
@@ -53,8 +54,8 @@ MAY_IMPORT = {
     "engine.utils": "engine engine.utils",
     "engine.utils.data": "engine engine.utils engine.generator engine.backends engine.grad_mode engine.tape engine.tensor engine_ext",
     "engine.vision": "engine engine.extras engine.vision engine.nn engine.ops engine.utils engine.generator numpy",
-    "engine.vision.datasets": "engine engine.extras engine.vision engine.ops engine.utils engine.serialization numpy",
-    "engine.viz": "engine engine.autograd engine.extras engine.nn engine.viz numpy",
+    "engine.vision.datasets": "engine engine.extras engine.progress engine.vision engine.ops engine.utils engine.serialization numpy",
+    "engine.viz": "engine engine.autograd engine.extras engine.nn engine.progress engine.viz numpy",
     "engine.ops": "engine.ops engine.geometry engine.grad_mode engine.tape engine.tensor engine.functions",  # kernels arrive as `k`
     "engine.ops._arguments": "",
     "engine.ops._op": "engine.ops._arguments engine.grad_mode engine.tape engine.tensor engine.geometry engine.backends",  # the rules of dtypes and of mixing

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import engine
-from engine.extras import needed
+from engine.progress import progress
 from engine.utils.data import Upload
 from engine.vision.models import auxiliary_loss
 
@@ -46,7 +44,7 @@ def fit(model, loader, test_loader, criterion, optimizer, schedule, options, don
         start = time.perf_counter()
         loss, train_accuracy = _train_epoch(
             model,
-            _bar(Upload(loader, options.device), number, options.epochs),
+            progress(Upload(loader, options.device), f"epoch {number}/{options.epochs}", 0, unit="batch"),
             criterion,
             optimizer,
             schedule,
@@ -99,7 +97,7 @@ def accuracy(model, loader, device="cpu") -> float:
     model.eval()
     right, count = 0, 0
     with engine.no_grad():
-        for images, labels in Upload(loader, device):
+        for images, labels in progress(Upload(loader, device), "test", unit="batch"):
             right = right + _right(model(images), labels)
             count += labels.shape[0]
     return int(right) / count
@@ -108,11 +106,3 @@ def accuracy(model, loader, device="cpu") -> float:
 def _right(logits, labels):
     """How many answers are right, a Tensor."""
     return (logits.argmax(1) == labels).sum()
-
-
-def _bar(loader, number: int, epochs: int):
-    """A progress bar over the batches; silent when nobody watches."""
-    silent = not sys.stderr.isatty() or bool(os.environ.get("CI"))
-    return needed("tqdm", "the progress bar").tqdm(
-        loader, desc=f"epoch {number}/{epochs}", unit="batch", leave=False, disable=silent
-    )

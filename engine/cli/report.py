@@ -11,6 +11,7 @@ import engine
 from engine import nn, viz
 from engine.cli import recipes, trained
 from engine.cli.command import Command, CommandError
+from engine.progress import progress
 from engine.utils.data import DataLoader, Subset
 from engine.viz import report, sheets
 
@@ -106,7 +107,10 @@ def _layers(model, images):
     first = images[:1]
     maps = [report.picture(sheets.activations(viz.activations(model, x, first)[0][:64]), x) for x in layers]
     yield "Activation maps", "What layers give for the first test image.", "".join(maps)
-    best = [(x, viz.top_patches(model, x, images[:PATCHED], count=min(9, len(images)))) for x in layers]
+    best = [
+        (x, viz.top_patches(model, x, images[:PATCHED], count=min(9, len(images))))
+        for x in progress(layers, "patches", 0)
+    ]
     text = (
         "For each feature map the test images that excite it most, at the place where they do, and left of them what the "
         "deconvnet projects back from that one activation (Zeiler and Fergus 2013)."

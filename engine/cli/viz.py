@@ -10,6 +10,7 @@ import engine
 from engine import viz
 from engine.cli import recipes, trained
 from engine.cli.command import Command, CommandError, count, positive_int
+from engine.progress import progress
 from engine.viz import sheets
 
 ATTRIBUTIONS = {
@@ -67,7 +68,9 @@ def _draw(options, model, dataset, recipe):
     if method == "maximise":
         channels = range(9) if channel is None else [channel]
         size = (recipe.channels, recipe.image_size, recipe.image_size)
-        return sheets.pictures(np.stack([viz.maximise(model, layer, c, size) for c in channels]))
+        return sheets.pictures(
+            np.stack([viz.maximise(model, layer, c, size) for c in progress(channels, "feature maps")])
+        )
     x, labels = _images(options, dataset, recipe)
     if method == "activations":
         return sheets.activations(viz.activations(model, layer, x[:1])[0])

@@ -17,6 +17,7 @@ import numpy as np
 import engine
 from engine import autograd
 from engine.nn import functional as F
+from engine.progress import progress
 from engine.viz.watching import Watching, as_images, chosen, scores_of
 
 
@@ -64,7 +65,7 @@ def integrated_gradients(model, images, classes=None, baseline=None, steps: int 
         with engine.no_grad(), Watching(what, model):
             classes = scores_of(what, model(engine.from_numpy(x))).numpy().argmax(1)
     total = np.zeros_like(x)
-    for step in range(steps):
+    for step in progress(range(steps), what):
         total += _by_scores(what, model, start + (step + 0.5) / steps * (x - start), classes, None)
     return total / steps * (x - start)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 import engine
 from engine import nn
+from engine.progress import progress
 from engine.viz.gradients import deconvnet
 from engine.viz.watching import Watching, as_images, layer_of
 
@@ -95,7 +96,7 @@ def top_patches(model, layer: str, images, channels=None, count: int = 9, batch_
     unit = np.stack(np.divmod(np.take_along_axis(places[:, channels].T, index, 1), field.output[2]), -1)
     size = min(max(field.size), max(x.shape[2:]))
     cut, seen = [], []
-    for row, channel in enumerate(channels):
+    for row, channel in enumerate(progress(channels, "feature maps")):
         chosen = x[index[row]]
         back = deconvnet(model, layer, chosen, int(channel), strongest=True)
         for i, (r, c) in enumerate(unit[row]):
@@ -108,7 +109,7 @@ def top_patches(model, layer: str, images, channels=None, count: int = 9, batch_
 def _peaks(model, layer, x, batch_size):
     """The largest activation of each map [N, K], and at which of its units."""
     peaks, places = [], []
-    for start in range(0, len(x), batch_size):
+    for start in progress(range(0, len(x), batch_size), "strongest activations"):
         a = activations(model, layer, x[start : start + batch_size])
         a = a.reshape(*a.shape[:2], -1)
         peaks.append(a.max(2))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 import engine
+from engine.progress import progress
 from engine.viz.watching import Watching, as_images, scores_of
 
 
@@ -16,7 +17,7 @@ def probabilities(model, images, batch_size: int = 256) -> np.ndarray:
     with engine.no_grad(), Watching("probabilities", model, together=True):
         parts = [
             scores_of("probabilities", model(engine.from_numpy(x[i : i + batch_size]))).softmax(1).numpy()
-            for i in range(0, max(len(x), 1), batch_size)
+            for i in progress(range(0, max(len(x), 1), batch_size), "probabilities")
         ]
     return np.concatenate(parts)
 

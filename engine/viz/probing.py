@@ -6,6 +6,7 @@ import numpy as np
 
 import engine
 from engine import autograd
+from engine.progress import progress
 from engine.viz.watching import Watching, as_images, chosen, scores_of
 
 
@@ -24,7 +25,7 @@ def occlusion(model, images, classes=None, size: int = 5, stride: int = 2, fill:
     with engine.no_grad(), Watching("occlusion", model, together=True):
         if classes is None:
             classes = scores_of("occlusion", model(engine.from_numpy(x.copy()))).numpy().argmax(1)
-        for i, top in enumerate(tops):
+        for i, top in enumerate(progress(tops, "occlusion")):
             for j, left in enumerate(lefts):
                 hidden = x.copy()
                 hidden[:, :, top : top + size, left : left + size] = fill
@@ -46,7 +47,7 @@ def maximise(model, layer: str, channel: int, input_size, steps: int = 128, rate
         raise ValueError(f"maximise: input_size must be (C, H, W), got {input_size!r}")
     image = rng.normal(0, 0.1, (1, *input_size)).astype("float32")
     with Watching("maximise", model, layer) as seen:
-        for _ in range(steps):
+        for _ in progress(range(steps), "maximise"):
             moved = rng.integers(-shift, shift + 1, 2)
             x = engine.from_numpy(np.roll(image, moved, (2, 3)))
             x.requires_grad_()

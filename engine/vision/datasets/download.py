@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from engine.extras import needed
+from engine.progress import progress
 
 TIMEOUT = 30.0  # seconds without a sign of life
 CHUNK = 2**18
@@ -118,11 +117,9 @@ def _start(response, have: int, file: Remote) -> int:
 
 def _copy(response, part: str, start: int, file: Remote) -> None:
     """Append the answer's body to the partial file, cut to `start` bytes; ValueError as soon as it is too long."""
-    tqdm = needed("tqdm", "the progress bar").tqdm
-    silent = not sys.stderr.isatty() or bool(os.environ.get("CI"))
     with (
         open(part, "ab") as out,
-        tqdm(desc=file.name, total=file.size, initial=start, unit="B", unit_scale=True, disable=silent) as bar,
+        progress(None, file.name, 0, total=file.size, initial=start, unit="B", unit_scale=True, leave=True) as bar,
     ):
         out.truncate(start)
         while data := response.read(CHUNK):
