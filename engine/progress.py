@@ -8,7 +8,7 @@ import sys
 from engine.extras import needed
 
 
-def progress(iterable, what: str, delay: float = 2.0, **options):
+def progress(iterable, what: str, delay: float = 0.5, **options):
     """The iterable with tqdm's bar, shown from `delay` seconds on; `what` stands before it, `options` are tqdm's."""
     silent = not sys.stderr.isatty() or bool(os.environ.get("CI"))
     tqdm = needed("tqdm", "the progress bar").tqdm
