@@ -201,6 +201,19 @@ def test_interrupt_keeps_what_was_learned(tmp_path):
     MODELS["lenet5"].build(image_size=32).load_state_dict(engine.load(tmp_path / "run" / "model.safetensors"))
 
 
+def test_an_interrupt_in_the_first_epoch_promises_no_resuming(tmp_path, monkeypatch, capsys):
+    from engine.cli import main, train
+
+    def fit(*_):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(train, "fit", fit)
+    assert main(["train", "digits", "--out", str(tmp_path / "run")]) == 130
+    out = capsys.readouterr().out
+    assert "what was learned so far is kept (less than an epoch)" in out and "--resume" not in out
+
+
 def test_diverged_run_ends_with_advice(cli):
     result = cli("train", "digits", "--epochs", 2, "--optimizer", "sgd", "--lr", "1e6")
     assert "in epoch 1; try a smaller --lr than 1e+06" in rejected(result, code=1)

@@ -170,7 +170,8 @@ def _train(folder: RunFolder, parts: _Parts, options: argparse.Namespace, done: 
             save()
             parts.checkpoint(folder)
     except KeyboardInterrupt:
-        folder.say(f"interrupted; what was learned so far is kept; go on with --resume {folder.path}")
+        on = f"; go on with --resume {folder.path}" if os.path.exists(folder.checkpoint) else " (less than an epoch)"
+        folder.say(f"interrupted; what was learned so far is kept{on}")
         save()
         code = 130
     except Diverged as error:
