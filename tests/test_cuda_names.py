@@ -1,11 +1,12 @@
-"""No kernel asks CuPy for a name that it lacks, nor anything that CuPy made for one that such things lack."""
+"""No kernel asks CuPy or cuDNN's frontend for a name that it lacks, nor anything that they made for one that such things lack."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
-from stand_in import memory
-from stand_in.names import ARRAY, BELOW, HELD, MAKES, MODULE, SPECIAL
+from stand_in import cudnn, memory
+from stand_in.names import ARRAY, BELOW, CUDNN, HELD, MAKES, MODULE, SPECIAL
 
 import engine.backends
 import engine.cuda
@@ -16,7 +17,11 @@ FILES = sorted(f for kind in ("reference", "cupy") for f in (FOLDER / kind).glob
     Path(engine.cuda.__file__),
     Path(worker_engine.__file__),
 ]
-NAMES = {"": MODULE | {"__version__"}, **{place: names | HELD.get(place, set()) for place, names in BELOW.items()}}
+NAMES = {
+    "": MODULE | {"__version__"},
+    **{place: names | HELD.get(place, set()) for place, names in BELOW.items()},
+    **{f"cudnn.{place}".rstrip("."): names for place, names in CUDNN.items()},
+}
 
 
 def called(node):
@@ -32,9 +37,14 @@ def is_xp(node):
 
 
 def path(node, made):
-    """Where below the module an expression lies, "" the module itself; None elsewhere. made: {name of a variable: path}."""
+    """Where below the module an expression lies, "" the module itself; None elsewhere. made: {name of a variable: path}.
+
+    cuDNN's frontend, `self.cudnn`, is at "cudnn".
+    """
     if is_xp(node):
         return ""
+    if isinstance(node, ast.Attribute) and node.attr == "cudnn":
+        return "cudnn"
     if isinstance(node, ast.Call):
         return MAKES.get(path(node.func, made))
     if called(node) in made:
@@ -44,7 +54,7 @@ def path(node, made):
 
 
 def variables(tree):
-    """{name: path} of variables and attributes that hold what CuPy made."""
+    """{name: path} of variables and attributes that hold what CuPy made or has."""
     made = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
@@ -53,7 +63,7 @@ def variables(tree):
                 if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                     pairs = zip(target.elts, node.value.elts, strict=True)
                 for left, right in pairs:
-                    if isinstance(right, ast.Call) and called(left) and path(right, made) is not None:
+                    if isinstance(right, (ast.Call, ast.Attribute)) and called(left) and path(right, made) is not None:
                         made[called(left)] = path(right, made)
     return made
 
@@ -92,10 +102,15 @@ def test_every_name_of_the_array_module(file):
         ("stream = xp.cuda.Stream()\nself.events[0] = stream.record()\nself.events[1].wait()", ["wait"]),
         ("pool = xp.get_default_memory_pool()\npool.total_bytes() - pool.total()", ["total"]),
         ("xp.cuda.Device(0).mem_info + xp.cuda.Event().done + xp.cuda.runtime.CUDARuntimeError", []),
+        (
+            "graph = self.cudnn.pygraph()\ngraph.tensor().set_dims()\ngraph.conv_forward(self.cudnn.handle)",
+            ["conv_forward", "handle", "set_dims"],
+        ),
+        ("note = self.cudnn.numerical_note\n[note.TENSOR_CORE, note.TENSOR_CORES]", ["TENSOR_CORES"]),
     ],
 )
 def test_the_check_finds_what_cupy_lacks(code, names):
-    assert [name for _, name in lacking(ast.parse(code))] == names
+    assert sorted(name for _, name in lacking(ast.parse(code))) == names
 
 
 def test_every_special_function():
@@ -112,6 +127,27 @@ def test_the_stand_in_has_nothing_of_its_own_below_cuda():
     assert set(vars(memory.cuda)) <= BELOW["cuda"]
     assert set(vars(memory.cuda.memory)) <= BELOW["cuda.memory"]
     assert set(vars(memory.cuda.runtime)) <= BELOW["cuda.runtime"]
+
+
+def test_the_stand_in_has_nothing_that_cudnn_lacks():
+    """So nothing that the tests run through it asks for more; arguments are held against the real one where that is at hand."""
+    has = {"": cudnn.Module, "pygraph": cudnn.Graph, "Tensor": cudnn.Tensor}
+    for place, within in has.items():
+        assert {name for name in vars(within) if not name.startswith("_")} <= CUDNN[place]
+    for name in ("data_type", "heur_mode", "numerical_note"):
+        assert set(getattr(cudnn, name).__members__) <= CUDNN[name]
+
+
+def test_the_lists_are_those_of_the_cudnn_at_hand():
+    try:
+        real = importlib.import_module("cudnn")
+    except (ImportError, OSError) as error:
+        pytest.skip(f"nvidia-cudnn-frontend cannot be had: {error}")
+    if real.__version__ != "1.32.0":
+        pytest.skip(f"cuDNN's frontend is {real.__version__}, the lists are those of 1.32.0")
+    assert {name for name in real.__all__ if not name.startswith("_")} == CUDNN[""]
+    for place in set(CUDNN) - {""}:
+        assert {name for name in dir(getattr(real, place)) if not name.startswith("_")} == CUDNN[place], place
 
 
 def test_the_lists_are_those_of_the_cupy_at_hand():

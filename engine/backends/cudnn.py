@@ -1,4 +1,7 @@
-"""`engine.backends.cudnn` for scripts that set its switches: they may, and nothing changes."""
+"""`engine.backends.cudnn` for scripts that set its switches: they may, and nothing changes.
+
+Convolutions on a GPU are deterministic and in full float32, whatever `deterministic` and `allow_tf32` say.
+"""
 
 from __future__ import annotations
 

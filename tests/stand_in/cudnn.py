@@ -50,7 +50,7 @@ class Tensor:
         self.stride = value
         return self
 
-    def at(self, pointer):
+    def _at(self, pointer):
         """The memory there as an array of this tensor."""
         real = {data_type.FLOAT: ctypes.c_float, data_type.DOUBLE: ctypes.c_double}[self.type]
         assert self.stride == [int(np.prod(self.dim[i + 1 :])) for i in range(4)], "not contiguous"
@@ -125,7 +125,7 @@ class Graph:
         assert STEPS[self.step] == "build_plans" and handle is self.module.handle and handle.stream is not None
         np.ctypeslib.as_array((ctypes.c_uint8 * WORKSPACE).from_address(workspace))[:] = 1
         assert set(pointers) == set(self.tensors.values()) and all(type(p) is int for p in pointers.values())
-        at = {name: tensor.at(pointers[tensor]) for name, tensor in self.tensors.items()}
+        at = {name: tensor._at(pointers[tensor]) for name, tensor in self.tensors.items()}
         k = backends.get("reference")
         if self.direction == "forward":
             at["y"][...] = k.conv2d(at["x"], at["w"], None, self.geom)

@@ -1,4 +1,6 @@
-"""What CuPy 14.2.0 has: the public names of the module, of its arrays, of cupyx.scipy.special and below, as dir() lists them."""
+"""What CuPy 14.2.0 has: the public names of the module, of its arrays, of cupyx.scipy.special and below, as dir() lists them;
+and what cuDNN's frontend has.
+"""
 
 MODULE = frozenset(
     """
@@ -138,6 +140,63 @@ BELOW = {  # path below the module -> its names; of cuda.runtime all but its con
     }.items()
 }
 
+CUDNN = {  # path below the module of nvidia-cudnn-frontend 1.32.0 -> its names; of the module those in its __all__
+    path: frozenset(names.split())
+    for path, names in {
+        "": """
+            DeviceInfo FRONTEND_KNOB_TYPE_BASE Graph GraphContext Handle Node NodeType Tensor attention_implementation
+            b2b_causal_conv1d_backward b2b_causal_conv1d_forward backend_version backend_version_string behavior_note
+            build_plan_policy causal_conv1d_backward causal_conv1d_forward causal_conv1d_nwh_backward
+            causal_conv1d_nwh_forward create_device_properties create_handle create_kernel_cache cuda_graph_retention
+            cudnnGraphNotSupportedError data_type destroy_handle diagonal_alignment get_last_error_string get_stream
+            gnn_activation_op gnn_agg_op gnn_agg_simple_backward gnn_agg_simple_forward gnn_mha_gat_backward
+            gnn_mha_gat_forward gnn_mha_gat_v2_backward gnn_mha_gat_v2_forward graph graph_cache heur_mode
+            is_frontend_knob_type jit knob knob_type moe_grouped_matmul_mode norm_forward_phase numerical_note pygraph
+            reduction_mode reshape_mode scalar_type sdpa_capabilities set_stream tensor tensor_reordering wrapper
+        """,
+        "Tensor": """
+            alignment_value data_type dim_assigned get_data_type get_dim get_is_pass_by_value get_is_virtual get_name
+            get_ragged_offset_multiplier get_reordering_type get_stride get_uid is_pass_by_value is_virtual name owner
+            pass_by_value ragged_offset ragged_offset_multiplier reordering_type scalar_type set_alignment_value
+            set_data_type set_dim set_is_pass_by_value set_is_virtual set_name set_output set_ragged_offset
+            set_ragged_offset_multiplier set_reordering_type set_stride set_uid stride_assigned uid uid_assigned
+            validate
+        """,
+        "data_type": """
+            BFLOAT16 BOOLEAN DOUBLE FAST_FLOAT_FOR_FP8 FLOAT FP4_E2M1 FP8_E4M3 FP8_E5M2 FP8_E5M3 FP8_E8M0 HALF INT32
+            INT4 INT64 INT8 INT8x32 INT8x4 NOT_SET UINT8 UINT8x4
+        """,
+        "heur_mode": """
+            A B FALLBACK OPENSOURCE
+        """,
+        "numerical_note": """
+            DOWN_CONVERT_INPUTS FFT NONDETERMINISTIC REDUCED_PRECISION_REDUCTION STRICT_NAN_PROP TENSOR_CORE WINOGRAD
+            WINOGRAD_TILE_13x13 WINOGRAD_TILE_4x4 WINOGRAD_TILE_6x6
+        """,
+        "pygraph": """
+            abs adalayernorm adalayernorm_backward add add_square backend_plan_entries batchnorm batchnorm_backward
+            batchnorm_inference bias binary_select block_scale_dequantize block_scale_quantize build
+            build_operation_graph build_plan_at_index build_plans ceil check_support cmp_eq cmp_ge cmp_gt cmp_le cmp_lt
+            cmp_neq concatenate context conv_dgrad conv_fprop conv_wgrad cos create_execution_plan
+            create_execution_plans deselect_behavior_notes deselect_engines deselect_numeric_notes
+            deselect_workspace_greater_than deserialize div elu elu_backward erf execute execute_plan_at_index exp
+            find_tensor floor gdn gdn2 gdn2_bwd gdn2_summary gdn2_summary_bwd gdn_bwd gdn_summary gdn_summary_bwd gdp
+            gdp_bwd gdp_summary gdp_summary_bwd gelu gelu_approx_tanh gelu_approx_tanh_backward gelu_backward gen_index
+            genstats get_behavior_notes get_behavior_notes_for_plan_at_index get_cuda_graph_retention
+            get_engine_and_knobs_at_index get_execution_plan_count get_inputs get_node get_outputs
+            get_plan_name_at_index get_workspace_size get_workspace_size_plan_at_index identity inspect instancenorm
+            instancenorm_backward kda kda_bwd kda_summary kda_summary_bwd key layernorm layernorm_backward leaky_relu
+            leaky_relu_backward log logical_and logical_not logical_or mamba2 mamba2_bwd mamba2_summary
+            mamba2_summary_bwd matmul max min mod moe_grouped_matmul moe_grouped_matmul_bwd mul neg nodes plans
+            populate_cuda_graph pow reciprocal reduction relu relu_backward reshape rmsnorm rmsnorm_backward rope
+            rope_backward rsqrt scale sdpa sdpa_backward sdpa_fp8 sdpa_fp8_backward sdpa_mxfp8 sdpa_mxfp8_backward
+            select_behavior_notes select_numeric_notes select_plan selected_engine serialize sigmoid sigmoid_backward
+            sin slice softplus softplus_backward sqrt sub swish swish_backward tan tanh tanh_backward tensor tensor_like
+            tensor_scalar tensors transpose update_cuda_graph validate
+        """,
+    }.items()
+}
+
 HELD = {"cuda.Stream": {"ptr"}}  # what its __init__ sets, so that dir() of the class does not tell
 
 MAKES = {  # what is called -> of which of BELOW it makes one
@@ -147,5 +206,7 @@ MAKES = {  # what is called -> of which of BELOW it makes one
     "cuda.Stream.record": "cuda.Event",
     "cuda.alloc_pinned_memory": "cuda.PinnedMemoryPointer",
     "cuda.get_current_stream": "cuda.Stream",
+    "cudnn.pygraph": "cudnn.pygraph",
+    "cudnn.pygraph.tensor": "cudnn.Tensor",
     "get_default_memory_pool": "cuda.MemoryPool",
 }

@@ -21,11 +21,7 @@ def found(xp):
     """CuDNN, or None where nvidia-cudnn-frontend, the library or its driver cannot be had."""
     try:
         return CuDNN(xp, importlib.import_module("cudnn"))
-    except (
-        ImportError,
-        OSError,
-        RuntimeError,
-    ):  # the package, its libcudnn, and what a handle needs, each with its own
+    except (ImportError, OSError, RuntimeError):  # no package, no loading of it, no libcudnn or no use for it
         return None
 
 
@@ -36,7 +32,8 @@ class CuDNN:
     """
 
     def __init__(self, xp, cudnn):
-        self.xp, self.cudnn, self.handle = xp, cudnn, cudnn.create_handle()
+        self.xp, self.cudnn = xp, cudnn
+        self.handle = self.cudnn.create_handle()
         self.plans, self.lock = {}, threading.Lock()  # a handle serves one thread at a time
 
     def __call__(self, direction, geom, arrays):
@@ -63,7 +60,7 @@ class CuDNN:
             graph.deselect_numeric_notes(self._refused(dtype))
             graph.check_support()
             graph.build_plans()
-        except (self.cudnn.cudnnGraphNotSupportedError, RuntimeError):  # it depends on where the lack is noticed
+        except (self.cudnn.cudnnGraphNotSupportedError, RuntimeError):  # versions differ in which of them it is
             return None
         return graph, tensors, out, shape, max(graph.get_workspace_size(), 1)
 
