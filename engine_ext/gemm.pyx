@@ -88,7 +88,8 @@ cdef int multiply(Product *q) except -1:
     if q.m > FEW and (q.n <= FEW and q.a_col == 1 and q.b_row == 1 or q.n == 1 and q.c_row == 1):
         turn(q)
     cdef double work = <double>q.batch * q.m * q.n * q.k
-    cdef int team = threads_for(work / (8 if q.m <= FEW else 16) + <double>q.batch * ((q.m + q.n) * q.k + q.m * q.n / 2))
+    cdef double moved = <double>q.batch * ((q.m + q.n) * q.k + q.m * q.n / 2)
+    cdef int team = threads_for(work / (8 if q.m <= FEW else 16) + moved)
     cdef int64_t tasks = plan(q, team), rows = ceil_div(q.m, PART_ROWS), task
     cdef bint packs = not q.dots and (q.copy or q.n % K.lanes)
     cdef size_t step = piece(q.depth * K.strip * sizeof(float))

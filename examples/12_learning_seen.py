@@ -1,8 +1,9 @@
 """Features while they form, what each class looks like to the network, and where it errs.
 
-Look at: 12_evolution.png, a row for each snapshot during training: noise settles into structure, early layers first;
-12_classes.png: an image made up for each class, which excites its score most; 12_confusion.png (rows: what images are,
-columns: what they were taken for) and the errors the network is surest of, some of which you would make, too.
+Look at: 12_evolution.png, below the images a row for each snapshot, the first before training: random filters give back
+a dim copy, trained ones the edges that matter, most of them after one epoch; 12_classes.png: an image made up for each
+class, which excites its score most; 12_confusion.png (rows: what images are, columns: what they were taken for) and the
+errors the network is surest of, some of which you would make, too.
 """
 
 import os
@@ -26,6 +27,7 @@ def look(number):
     snapshots.append(viz.deconvnet(model, "conv2_2_relu", images[:8]))
 
 
+look(0)
 fit(
     model, train, epochs=2 if chosen.quick else 3 if chosen.cifar10 or chosen.mnist else 8, rate=0.001, after_epoch=look
 )

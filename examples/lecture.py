@@ -39,10 +39,13 @@ def batch(data, count):
     return next(iter(DataLoader(data, batch_size=min(count, len(data)))))
 
 
-def fit(model, train, epochs, rate=0.002, batch_size=64, loss=None, after_epoch=None):
-    """Train with Adam, its rate falling to 0 along a cosine; returns the seconds. after_epoch(number) sees the model."""
+def fit(model, train, epochs, rate=0.002, batch_size=64, loss=None, after_epoch=None, optimizer=None):
+    """Train with Adam, or the optimizer given, its rate falling to 0 along a cosine; returns the seconds.
+
+    after_epoch(number) is called then.
+    """
     loss, loader = loss or nn.CrossEntropyLoss(), DataLoader(train, batch_size=batch_size, shuffle=True)
-    optimizer = engine.optim.Adam(model.parameters(), lr=rate)
+    optimizer = optimizer or engine.optim.Adam(model.parameters(), lr=rate)
     schedule = engine.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
     start = time.perf_counter()
     for number in range(1, epochs + 1):

@@ -236,7 +236,7 @@ def test_every_network_is_the_same_for_pytorch(net):
     python = find.python("torch")
     if not python:
         pytest.skip("no PyTorch: ENGINE_BENCH_TORCH names no interpreter that has it, and this one has it not")
-    menu = shapes.Menu((), (), {}, {net: (2,)})
+    menu = shapes.Menu((), (), {}, {net: (2,)}, ())
     with Plan({"torch": python}, menu, rounds=1, seconds=0.001, compiled=False) as plan:
         networks.networks(plan)
         assert plan.arena("all").failures == []

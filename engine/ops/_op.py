@@ -353,7 +353,7 @@ def sizes(size):
     """Sizes given one by one or as one tuple; TypeError for what is no integer, RuntimeError below 0."""
     size = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
     for s in size:
-        if not hasattr(s, "__index__"):
+        if isinstance(s, bool) or not hasattr(s, "__index__"):
             raise TypeError(f"sizes must be integers, got {size}")
         if s < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {s}: {list(size)}")

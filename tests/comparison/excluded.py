@@ -6,6 +6,7 @@ REASONS = {
     "the engine's own, PyTorch has no such name; each has tests of its own": {
         "engine.ShapeError", "engine.available_backends", "engine.use_backend", "engine.empty_cache", "engine.show_config", "engine.summary",
         "engine.save_checkpoint", "engine.load_checkpoint", "Tensor.add_gradient", "optim.Lion",
+        "engine.get_winograd", "engine.set_winograd", "engine.locally_connected2d", "nn.functional.locally_connected2d", "nn.LocallyConnected2d",
     },
     "half precision is refused, by name (tests/test_errors.py)": {"Tensor.half", "Tensor.bfloat16"},
     "there is no GPU, and nothing to pin memory for (tests/test_inert.py)": {"Tensor.cuda", "Tensor.pin_memory", "nn.DataParallel"},
@@ -30,6 +31,7 @@ REASONS = {
     },
     "shapes are plain tuples": {"engine.Size"},
     "one for each object": {"Tensor.__hash__", "Tensor.grad_fn"},
+    "raised where memory runs out (tests/test_cuda.py)": {"engine.OutOfMemoryError"},
 }  # fmt: skip
 
 

@@ -49,7 +49,7 @@ class Losses:
         return (self.mean if mean else self.sum)(losses, (0,), False), probabilities
 
     def cross_entropy_total_dx(self, g, probabilities, labels, mean):
-        rows = len(labels) if mean else 1
+        rows = max(len(labels), 1) if mean else 1
         return self.cross_entropy_dx(self.broadcast(g / g.dtype.type(rows), labels.shape), probabilities, labels)
 
     def cross_entropy_dx(self, g, probabilities, labels):
