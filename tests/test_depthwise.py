@@ -37,6 +37,13 @@ def test_every_width(isa, kernel, stride, dilation):
         check(Conv2dGeometry.of((2, 3, height, width), (3, 1, kernel, kernel), stride, padding, dilation, 3))
 
 
+@pytest.mark.parametrize("width", range(1, 10))
+def test_small_maps(isa, width):
+    """Those of whose rows a vector holds several."""
+    for height, fan in ((1, 1), (2, 2), (3, 1), (7, 3), (8, 1), (17, 2)):
+        check(Conv2dGeometry.of((2, 3, height, width), (3 * fan, 1, 3, 3), 1, 1, 1, 3))
+
+
 @pytest.mark.parametrize("kernel, stride, dilation", WINDOWS)
 @pytest.mark.parametrize("padding", [0, (1, 0, 0, 2), (0, 3, 2, 1), (3, 2, 5, 4), 9])
 def test_paddings_and_multipliers(isa, kernel, stride, dilation, padding):
@@ -68,7 +75,7 @@ def test_what_no_window_sees_does_no_harm(isa, width, stride):
     """A NaN of the image reaches exactly the outputs and the taps whose windows hold it; its neighbours in memory do not."""
     geom = Conv2dGeometry.of((2, 2, 9, width), (2, 1, 3, 3), stride, 1, 1, 2)
     x, w, g = normal(geom.x_shape), normal(geom.w_shape, 1), normal(geom.y_shape, 3)
-    for row, column in ((0, 0), (8, width - 1), (4, 0), (4, width - 1), (0, 5), (8, 5)):
+    for row, column in ((0, 0), (8, width - 1), (4, 0), (4, width - 1), (0, 5), (8, 5), (7, 3), (1, 3)):
         bad = x.copy()
         bad[0, 1, row, column] = np.nan
         for kernel, reference, array in (

@@ -2,8 +2,8 @@
  *
  * A plane is cut into strips of a vector of output columns, and a strip is walked from top to bottom with the windows'
  * sums in registers (depthwise_strip.h): no padded copies, and a row of the image is loaded once for all windows that see
- * it. Windows of 3x3 and 5x5 at stride 1 and 2, of 7x7 at stride 1. Strips of at most 8 columns, as maps of 7x7
- * have, take half vectors where vectors have 16 lanes: instructions are as many, but two of them run at once.
+ * it. Windows of 3x3 and 5x5 at stride 1 and 2, of 7x7 at stride 1. Of a small map, vectors of 16 lanes hold several rows
+ * (depthwise_rows.h).
  */
 
 /* What a strip sees of a plane. With a dilation of d the rows fall into d phases, each a plane of its own. */
@@ -24,15 +24,11 @@ typedef struct Strip {
 
 INLINE int64_t clip(int64_t v, int64_t low, int64_t high) { return v < low ? low : v > high ? high : v; }
 
-INLINE vec load_lanes_vec(const float *p, Lanes lanes) { return load_lanes(p, lanes, 0.0f); }
-INLINE vec load_all_vec(const float *p) { return load(p); }
-INLINE void store_lanes_vec(float *p, vec v, Lanes lanes) { store_lanes(p, v, lanes); }
-
-INLINE void taps_in_line(const int k, const int masked, const Strip *t, const float *x, vec *across)
+INLINE void taps_of_stride_1(const int k, const int masked, const Strip *t, const float *x, vec *across)
 {
 #pragma GCC unroll 7
     for (int b = 0; b < k; b++)
-        across[b] = masked ? load_lanes_vec(x + b * t->step, t->seen[b]) : alone(load(x + b * t->step));
+        across[b] = masked ? load_lanes(x + b * t->step, t->seen[b], 0.0f) : alone(load(x + b * t->step));
 }
 
 /* Tap b of column j is float 2 * j + b of three vectors in a row: every second of the first two, moved by b / 2. */
@@ -42,7 +38,7 @@ INLINE void taps_of_stride_2(const int k, const int masked, const int exact, con
     vec run[3];
 #pragma GCC unroll 3
     for (int i = 0; i < 3; i++)
-        run[i] = masked ? load_lanes_vec(x + i * LANES, t->seen[i]) : load(x + i * LANES);
+        run[i] = masked ? load_lanes(x + i * LANES, t->seen[i], 0.0f) : load(x + i * LANES);
     across[0] = evens(run[0], run[1]);
     across[1] = odds(run[0], run[1]);
     across[2] = SHUFFLE_BY(across[0], run[2], LATER, 2);
@@ -55,38 +51,17 @@ INLINE void taps_of_stride_2(const int k, const int masked, const int exact, con
         for (int b = 0; b < k; b++) across[b] = first_lanes(across[b], t->count);
 }
 
-#define VEC vec
-#define NAME(f) f##_vec
-#define TAPS(k, stride, masked, exact, t, x, across) \
-    do { \
-        if (stride == 1) taps_in_line(k, masked, t, x, across); \
-        else taps_of_stride_2(k, masked, exact, t, x, across); \
-    } while (0)
-#include "depthwise_strip.h"
-#undef VEC
-#undef NAME
-#undef TAPS
+/* `exact`: what is beyond the strip's columns is 0. */
+INLINE void taps_in_row(
+    const int k, const int stride, const int masked, const int exact, const Strip *t, const float *x, vec *across)
+{
+    if (stride == 1) taps_of_stride_1(k, masked, t, x, across);
+    else taps_of_stride_2(k, masked, exact, t, x, across);
+}
 
+#include "depthwise_strip.h"
 #if LANES == 16
-#define HALF 8
-typedef float half __attribute__((vector_size(4 * HALF)));
-
-INLINE half load_lanes_half(const float *p, Lanes lanes) { return _mm256_maskz_loadu_ps((__mmask8)lanes, p); }
-INLINE half load_all_half(const float *p) { return _mm256_loadu_ps(p); }
-INLINE void store_lanes_half(float *p, half v, Lanes lanes) { _mm256_mask_storeu_ps(p, (__mmask8)lanes, v); }
-
-#define VEC half
-#define NAME(f) f##_half
-#define TAPS(k, stride, masked, exact, t, x, across) \
-    _Pragma("GCC unroll 7") \
-    for (int b = 0; b < k; b++) \
-        across[b] = masked ? load_lanes_half((x) + b * (t)->step, (t)->seen[b]) : load_all_half((x) + b * (t)->step)
-#include "depthwise_strip.h"
-#undef VEC
-#undef NAME
-#undef TAPS
-#else
-#define HALF 0
+#include "depthwise_rows.h"
 #endif
 
 /* Output rows of a pass over all strips of a plane, so that neighbouring strips find the image in a near cache. */
@@ -123,21 +98,21 @@ static void strip_rows(const Conv2d *q, int64_t phase, int64_t from, int64_t fir
 }
 
 /* Columns from `column` on. Returns whether lanes must be masked. */
-static int strip_columns(const Conv2d *q, int64_t column, int64_t width, Strip *t)
+static int strip_columns(const Conv2d *q, int64_t column, Strip *t)
 {
     int64_t left = column * q->sw - q->pl, taps = q->sw == 1 ? q->kw : 3;
     int whole;
-    t->count = q->ow - column < width ? q->ow - column : width;
+    t->count = q->ow - column < LANES ? q->ow - column : LANES;
     t->x_at += left;
     t->y_at += column;
     t->step = q->dw;
     t->there = lanes_between(0, t->count);
-    whole = t->count == width;
+    whole = t->count == LANES;
     for (int64_t b = 0; b < taps; b++) {
-        int64_t from = left + (q->sw == 1 ? b * q->dw : b * LANES), most = q->sw == 1 ? t->count : width;
+        int64_t from = left + (q->sw == 1 ? b * q->dw : b * LANES), most = q->sw == 1 ? t->count : LANES;
         int64_t end = clip(q->w - from, 0, most), begin = clip(-from, 0, end);
         t->seen[b] = lanes_between(begin, end);
-        whole &= begin == 0 && end == width;
+        whole &= begin == 0 && end == LANES;
     }
     return !whole;
 }
@@ -152,29 +127,21 @@ static int strip_columns(const Conv2d *q, int64_t column, int64_t width, Strip *
         else CALL(7, 1); \
     } while (0)
 
-static __attribute__((noinline)) void forward_strip(const Conv2d *q, int masked, int halves, const Strip *t, const float *x, const float *w,
+static __attribute__((noinline)) void forward_by_window(const Conv2d *q, int masked, const Strip *t, const float *x, const float *w,
                           int rotated, float bias, float *y, int add, int relu)
 {
 #define FORWARD(k, s) \
     do { \
-        if (masked) forward_strip_vec(k, s, 1, t, x, w, rotated, bias, y, add, relu); \
-        else forward_strip_vec(k, s, 0, t, x, w, rotated, bias, y, add, relu); \
+        if (masked) forward_strip(k, s, 1, t, x, w, rotated, bias, y, add, relu); \
+        else forward_strip(k, s, 0, t, x, w, rotated, bias, y, add, relu); \
     } while (0)
-#if HALF
-#define FORWARD_HALF(k, s) forward_strip_half(k, 1, 1, t, x, w, rotated, bias, y, add, relu)
-    if (halves) BY_WINDOW(FORWARD_HALF);
-    else
-#endif
-        BY_WINDOW(FORWARD);
+    BY_WINDOW(FORWARD);
 }
 
 /* The passes over a plane: phases of a dilation, or groups of rows. */
 #define FOR_PASSES(q, phase, row) \
     for (int64_t phase = 0; phase < ((q)->dh < (q)->oh ? (q)->dh : (q)->oh); phase++) \
         for (int64_t row = 0; row < ((q)->dh == 1 ? (q)->oh : 1); row += rows_of_pass(q))
-
-/* Whether a strip of `count` columns takes half vectors. */
-INLINE int takes_halves(const Conv2d *q, int64_t count) { return q->sw == 1 && count <= HALF; }
 
 /* The planes of outputs first .. last - 1 (counted over images and channels), several of them in turns while they fit
  * the nearest cache. As the input gradient (`back`) with the planes of inputs, sums over q's inputs where there are
@@ -190,22 +157,26 @@ static void depthwise_planes(
     int relu,
     float *y)               /* OUT [n][o][oh][ow] */
 {
+#if LANES == 16
+    if (rows_share_vectors(q)) {
+        rows_planes(q, first, last, pairs, fan, back, x, w, bias, relu, y);
+        return;
+    }
+#endif
     const int64_t x_plane = q->h * q->w, y_plane = q->oh * q->ow, together = NEAR_FLOATS / (x_plane + y_plane) * fan + fan;
     for (int64_t start = first, upto; start < last; start = upto) {
         upto = last - start < together ? last : start + together;
         FOR_PASSES(q, phase, row)
-            for (int64_t column = 0, width; column < q->ow; column += width) {
+            for (int64_t column = 0; column < q->ow; column += LANES) {
                 Strip t;
-                const int halves = takes_halves(q, q->ow - column);
-                width = halves ? HALF : LANES;
                 strip_rows(q, phase, row, 0, &t);
-                const int masked = strip_columns(q, column, width, &t);
+                const int masked = strip_columns(q, column, &t);
                 for (int64_t p = start; p < upto; p++) {
                     int64_t few = p / fan, channel = p % pairs;
                     const float *from = x + (back ? p : few) * x_plane;
                     float *to = y + (back ? few : p) * y_plane;
-                    forward_strip(q, masked, halves, &t, from, w + channel * q->kh * q->kw, back,
-                                  bias ? bias[channel] : 0.0f, to, back && p % fan, relu);
+                    forward_by_window(q, masked, &t, from, w + channel * q->kh * q->kw, back,
+                                      bias ? bias[channel] : 0.0f, to, back && p % fan, relu);
                 }
             }
     }
@@ -302,29 +273,20 @@ static void depthwise_spread(
 #endif
 #define WINDOW_REST(k) ((k) % WINDOW_ROWS(k) ? (k) % WINDOW_ROWS(k) : WINDOW_ROWS(k))
 
-static __attribute__((noinline)) void weight_strip(const Conv2d *q, int masked, int halves, int down, const Strip *t, const float *x,
-                         const float *g, float *sums)
+static __attribute__((noinline)) void weights_by_window(
+    const Conv2d *q, int masked, int down, const Strip *t, const float *x, const float *g, float *sums)
 {
-#define WEIGHT_OF(suffix, down, k, s) \
+#define WEIGHT_OF(down, k, s) \
     do { \
-        if (masked) weight_strip_##suffix(down, k, s, 1, t, x, g, sums); \
-        else weight_strip_##suffix(down, k, s, 0, t, x, g, sums); \
+        if (masked) weight_strip(down, k, s, 1, t, x, g, sums); \
+        else weight_strip(down, k, s, 0, t, x, g, sums); \
     } while (0)
 #define WEIGHT(k, s) \
     do { \
-        if (down == WINDOW_ROWS(k)) WEIGHT_OF(vec, WINDOW_ROWS(k), k, s); \
-        else WEIGHT_OF(vec, WINDOW_REST(k), k, s); \
+        if (down == WINDOW_ROWS(k)) WEIGHT_OF(WINDOW_ROWS(k), k, s); \
+        else WEIGHT_OF(WINDOW_REST(k), k, s); \
     } while (0)
-#if HALF
-#define WEIGHT_HALF(k, s) \
-    do { \
-        if (down == WINDOW_ROWS(k)) weight_strip_half(WINDOW_ROWS(k), k, 1, 1, t, x, g, sums); \
-        else weight_strip_half(WINDOW_REST(k), k, 1, 1, t, x, g, sums); \
-    } while (0)
-    if (halves) BY_WINDOW(WEIGHT_HALF);
-    else
-#endif
-        BY_WINDOW(WEIGHT);
+    BY_WINDOW(WEIGHT);
 }
 
 /* Adds the sums over pixels of gradient times image, lane by lane, of outputs first .. last - 1 of one image. */
@@ -335,23 +297,26 @@ static void depthwise_weight_sums(
     const float *g,         /* IN [o][oh][ow] */
     float *sums)            /* IN, OUT [last - first][kh][kw][LANES] */
 {
+#if LANES == 16
+    if (rows_share_vectors(q)) {
+        rows_weight_sums(q, first, last, x, g, sums);
+        return;
+    }
+#endif
     const int64_t x_plane = q->h * q->w, g_plane = q->oh * q->ow, together = NEAR_FLOATS / (x_plane + g_plane) + 1;
     const int64_t fan = q->o / q->c, most = q->kw == 3 ? WINDOW_ROWS(3) : q->kw == 5 ? WINDOW_ROWS(5) : WINDOW_ROWS(7);
     for (int64_t start = first, upto; start < last; start = upto) {
         upto = last - start < together ? last : start + together;
         FOR_PASSES(q, phase, row)
-            for (int64_t column = 0, width; column < q->ow; column += width) {
-                const int halves = takes_halves(q, q->ow - column);
-                width = halves ? HALF : LANES;
+            for (int64_t column = 0; column < q->ow; column += LANES)
                 for (int64_t a = 0, down; a < q->kh; a += down) {
                     Strip t;
                     down = q->kh - a < most ? q->kh - a : most;
                     strip_rows(q, phase, row, a, &t);
-                    const int masked = strip_columns(q, column, width, &t);
+                    const int masked = strip_columns(q, column, &t);
                     for (int64_t p = start; p < upto; p++)
-                        weight_strip(q, masked, halves, (int)down, &t, x + p / fan * x_plane, g + p * g_plane,
-                                     sums + ((p - first) * q->kh + a) * q->kw * LANES);
+                        weights_by_window(q, masked, (int)down, &t, x + p / fan * x_plane, g + p * g_plane,
+                                          sums + ((p - first) * q->kh + a) * q->kw * LANES);
                 }
-            }
     }
 }
