@@ -90,6 +90,9 @@ static void strip_rows(const Conv2d *q, int64_t phase, int64_t from, int64_t fir
         if (q->h * q->w > NEAR_FLOATS) { /* large planes do not come by themselves, as strips jump from row to row: twice the time */
             t->ahead = rows * q->sh * q->w;
             t->out_ahead = rows * q->ow;
+        } else {
+            t->ahead = q->h * q->w;
+            t->out_ahead = q->oh * q->ow;
         }
         t->oh = t->oh - from < rows ? t->oh - from : rows;
         t->top -= from * q->sh;

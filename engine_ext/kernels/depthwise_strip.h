@@ -33,7 +33,10 @@ INLINE void forward_strip(
 #pragma GCC unroll 2
         for (int phase = 0; phase < stride; phase++, row++, x += t->line) {
             if ((uint64_t)row >= (uint64_t)t->h) continue;
-            if (t->ahead) __builtin_prefetch(x + t->ahead);
+            if (t->ahead) {
+                __builtin_prefetch(x + t->ahead);
+                if (stride == 2) __builtin_prefetch(x + t->ahead + LANES);
+            }
             vec across[MOST];
             taps_in_row(k, stride, masked, 0, t, x, across);
 #pragma GCC unroll 7
@@ -65,7 +68,10 @@ INLINE void weight_step(
 #pragma GCC unroll 2
     for (int phase = 0; phase < stride; phase++, ++*row, *x += t->line) {
         if ((uint64_t)*row >= (uint64_t)t->h) continue;
-        if (t->ahead) __builtin_prefetch(*x + t->ahead);
+        if (t->ahead) {
+            __builtin_prefetch(*x + t->ahead);
+            if (stride == 2) __builtin_prefetch(*x + t->ahead + LANES);
+        }
         vec across[7];
         taps_in_row(k, stride, masked, 1, t, *x, across);
 #pragma GCC unroll 7
