@@ -211,7 +211,7 @@ def as_array(data, dtype_=None):
             raise RuntimeError(f"tensor(): a value does not fit into {limits.dtype} ({limits.min} to {limits.max})")
     if not is_array and array.dtype.kind == "f" and dtype(dtype_).kind in "iu" and not numpy.isfinite(array).all():
         raise RuntimeError(f"tensor(): a value cannot be converted to {dtype(dtype_)}: it is infinite or nan")
-    return numpy.array(array, dtype=dtype(dtype_), order="C")
+    return array.astype(dtype(dtype_), order="C", copy=False)
 
 
 def shared_array(array):
