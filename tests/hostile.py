@@ -1,10 +1,11 @@
 """What hostile files are tried with: nothing may run, no memory to speak of may be taken, and the error names the file."""
 
 import builtins
+import encodings.cp437  # noqa: F401  (zipfile decodes names with it: loaded before anything is watched)
 import io
 import os
 import pickle
-import pickletools  # noqa: F401  (loaded before anything is watched: a message may ask it for an opcode's name)
+import pickletools  # noqa: F401  (likewise: a message may ask it for an opcode's name)
 import subprocess
 import sys
 import tracemalloc
