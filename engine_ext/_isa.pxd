@@ -86,11 +86,10 @@ cdef extern from "kernels.h" nogil:
         void (*pack_windows)(float *panel, const Conv2d *q, const float *image, const float *end, int64_t k0,
                              int64_t count, int64_t pixel, int64_t k) noexcept nogil
         # product.c
-        void (*pack_strip)(float *strip, const float *b, int64_t ldb, int64_t cols, int64_t k) noexcept nogil
         void (*transpose_strip)(float *strip, const float *b, int64_t ldb, int64_t cols, int64_t k) noexcept nogil
         void (*gemm_strip)(int64_t rows, int64_t cols, int64_t k, const float *a, int64_t a_row, int64_t a_col,
-                           const float *b, int64_t ldb, float *c, int64_t ldc, const float *row_bias,
-                           const float *col_bias, int how) noexcept nogil
+                           const float *b, int64_t ldb, float *packed, float *c, int64_t ldc,
+                           const float *row_bias, const float *col_bias, int how) noexcept nogil
         void (*gemm_parts)(const float *parts, int64_t count, int64_t step, int64_t rows, int64_t cols, float *c,
                            int64_t ldc, const float *row_bias, const float *col_bias, int how) noexcept nogil
         void (*gemm_dot)(int64_t rows, int64_t cols, int64_t k, const float *a, int64_t lda, const float *b,

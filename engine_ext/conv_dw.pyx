@@ -256,8 +256,8 @@ cdef void strips_lines(
         c = j * vectors // strips * lanes
         cols = min((j + 1) * vectors // strips * lanes, t.taps) - c
         K.transpose_strip(strip, x + c * t.plane + line, t.plane, cols, n)
-        K.gemm_strip(t.rows, cols, n, g + line, t.oh, 1, strip, ceil_div(cols, lanes) * lanes, sums + c, t.taps, NULL,
-                     NULL, FAR | (ADD if accumulate else 0))
+        K.gemm_strip(t.rows, cols, n, g + line, t.oh, 1, strip, ceil_div(cols, lanes) * lanes, NULL, sums + c, t.taps,
+                     NULL, NULL, FAR | (ADD if accumulate else 0))
 
 
 cdef void window_lines(

@@ -148,9 +148,8 @@ cdef void strips_region(
             c = k * channels // depths
             depth = (k + 1) * channels // depths - c
             bias = t.bias + row if t.bias != NULL and k == 0 else NULL
-            K.pack_strip(panel, t.x + c * f.plane + column, f.plane, columns, depth)
-            K.gemm_strip(rows, columns, depth, t.w + row * w_row + c * w_channel, w_row, w_channel, panel,
-                         ceil_div(columns, lanes) * lanes, t.y + column, t.plane, bias, NULL,
+            K.gemm_strip(rows, columns, depth, t.w + row * w_row + c * w_channel, w_row, w_channel,
+                         t.x + c * f.plane + column, f.plane, panel, t.y + column, t.plane, bias, NULL,
                          (ADD if k else 0) | (RELU if f.relu and k == depths - 1 else 0))
 
 

@@ -205,14 +205,12 @@ cdef void strip(
     int64_t c_row, const float *row_bias, const float *col_bias, int how, float *panel,
 ) noexcept nogil:
     cdef int64_t width = ceil_div(cols, K.lanes) * K.lanes
-    if q.b_col == 1 and width == cols and not q.copy:
-        K.gemm_strip(rows, cols, depth, a, q.a_row, q.a_col, b, q.b_row, c, c_row, row_bias, col_bias, how)
-        return
     if q.b_col == 1:
-        K.pack_strip(panel, b, q.b_row, cols, depth)
+        K.gemm_strip(rows, cols, depth, a, q.a_row, q.a_col, b, q.b_row, panel if q.copy or width != cols else NULL, c,
+                     c_row, row_bias, col_bias, how)
     else:
         K.transpose_strip(panel, b, q.b_col, cols, depth)
-    K.gemm_strip(rows, cols, depth, a, q.a_row, q.a_col, panel, width, c, c_row, row_bias, col_bias, how)
+        K.gemm_strip(rows, cols, depth, a, q.a_row, q.a_col, panel, width, NULL, c, c_row, row_bias, col_bias, how)
 
 
 cdef void add_parts(const Product *q, int64_t index, int64_t row) noexcept nogil:

@@ -160,9 +160,8 @@ cdef void fold_task(
     dx += (image * q.c + group * channels + first) * q.h * q.w
     while col < pixels:
         cols = min(K.strip, pixels - col)
-        K.pack_strip(panel, g + col, pixels, cols, outputs)
-        K.gemm_strip(count * window, cols, outputs, w, 1, channels * window, panel, ceil_div(cols, K.lanes) * K.lanes,
-                     patches + col, pixels, NULL, NULL, 0)
+        K.gemm_strip(count * window, cols, outputs, w, 1, channels * window, g + col, pixels, panel, patches + col,
+                     pixels, NULL, NULL, 0)
         col += cols
     for i in range(count):
         K.fold_plane(q, patches + i * window * pixels, dx + i * q.h * q.w)

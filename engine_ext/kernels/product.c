@@ -2,26 +2,11 @@
  *
  * A strip reads a where it lies, by broadcasts: six rows are at most six streams of memory, so that only b is ever
  * packed, and only where its rows are not whole vectors in good places. The tile is low and wide for that; it reaches
- * what the higher one of gemm.c does.
+ * what the higher one of gemm.c does. Packing is the first tile's by-product: its multiply-adds hide the stores.
  */
 
 enum { ADD = 1, RELU = 2, FAR = 4 };    /* a set of these: the sum is added to c; then cut at 0; a is not in a cache */
 
-
-/* A strip of b for gemm_strip, [k][width] with width the columns rounded up to whole vectors: from rows of b, */
-static void pack_strip(float *strip, const float *b, int64_t ldb, int64_t cols, int64_t k)
-{
-    int64_t whole = cols / LANES * LANES, width = (cols + LANES - 1) / LANES * LANES;
-    for (int64_t p = 0; p < k; p++, b += ldb, strip += width) {
-        /* Rows are often a page apart (a plane of 32x32 is one): the next strip is asked for
-         * here, since the processor does not look ahead across pages. 1x1 on 32x32: 8 %. */
-        for (int64_t j = 0; j < whole; j += LANES) {
-            __builtin_prefetch(b + cols + j);
-            store(strip + j, load(b + j));
-        }
-        if (whole < cols) store(strip + whole, load_first(b + whole, cols - whole));
-    }
-}
 
 /* Columns and rows of a block of b^T: LANES x LANES of them, or `count` columns and `steps` rows. */
 INLINE void transpose_block(const int whole, float *d, int64_t width, const float *s, int64_t ldb, int64_t count,
@@ -44,7 +29,8 @@ INLINE void transpose_block(const int whole, float *d, int64_t width, const floa
     }
 }
 
-/* or from a b that is contiguous along k, column j at b + j * ldb. */
+/* A strip of b for gemm_strip, [k][width] with width the columns rounded up to whole vectors, from a b that is
+ * contiguous along k, column j at b + j * ldb. */
 static void transpose_strip(float *strip, const float *b, int64_t ldb, int64_t cols, int64_t k)
 {
     int64_t width = (cols + LANES - 1) / LANES * LANES;
@@ -56,11 +42,13 @@ static void transpose_strip(float *strip, const float *b, int64_t ldb, int64_t c
         }
 }
 
+enum { NEAR_TILE, FAR_TILE, PACKING_TILE };     /* a is in a cache; is not; b is packed on the way */
+
 /* c[rows, cols] of a strip: `vectors` vectors wide, `last` columns in the last of them. */
 INLINE void strip_tile(
-    const int far, const int rows, const int vectors, int64_t last, int64_t k,
+    const int kind, const int rows, const int vectors, int64_t last, int64_t k,
     const float *a, int64_t a_row, int64_t a_col,
-    const float *b, int64_t ldb,
+    const float *b, int64_t ldb, float *packed,
     float *c, int64_t ldc, const float *row_bias, const float *col_bias, int how)
 {
 #define OF(v) ((v) == vectors - 1 ? last : LANES)   /* columns in a vector */
@@ -76,8 +64,8 @@ INLINE void strip_tile(
     __asm__("" : "+r"(c));      /* or gcc keeps these addresses in memory until the end */
     const float *below = a + rows * a_row;      /* the next tile's rows, asked for in time: each is but a few lines */
     for (int64_t p = 0; p < k;) {
-        const int64_t stop = far && k - p > LANES ? p + LANES : k;
-        if (far) {
+        const int64_t stop = kind == FAR_TILE && k - p > LANES ? p + LANES : k;
+        if (kind == FAR_TILE) {
             const float *line = below;
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++, line += a_row) {
@@ -89,7 +77,15 @@ INLINE void strip_tile(
         for (; p < stop; p++, a += a_col, b += ldb) {
             vec across[STRIP_VECTORS];
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) across[v] = load(b + v * LANES);
+            for (int v = 0; v < vectors; v++)
+                if (kind == PACKING_TILE) {
+                    /* Rows are often a page apart (a plane of 32x32 is one), and the processor does not look ahead
+                     * across pages: the next strip is asked for here. */
+                    __builtin_prefetch(b + (vectors + v) * LANES);
+                    across[v] = load_first(b + v * LANES, OF(v));
+                    store(packed + v * LANES, across[v]);
+                } else across[v] = load(b + v * LANES);
+            if (kind == PACKING_TILE) packed += vectors * LANES;
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
                 vec down = splat(a[r * a_row]);
@@ -126,41 +122,50 @@ INLINE void strip_tile(
 }
 
 #define STRIP_ARGUMENTS int64_t last, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, \
-    int64_t ldb, float *c, int64_t ldc, const float *row_bias, const float *col_bias, int how
-#define STRIP_FORM(rows, vectors) \
-    static void strip_##rows##_##vectors(STRIP_ARGUMENTS) \
-    { strip_tile(0, rows, vectors, last, k, a, a_row, a_col, b, ldb, c, ldc, row_bias, col_bias, how); } \
-    static void far_strip_##rows##_##vectors(STRIP_ARGUMENTS) \
-    { strip_tile(1, rows, vectors, last, k, a, a_row, a_col, b, ldb, c, ldc, row_bias, col_bias, how); }
+    int64_t ldb, float *packed, float *c, int64_t ldc, const float *row_bias, const float *col_bias, int how
+#define STRIP_FORM(kind, rows, vectors) \
+    static void kind##_##rows##_##vectors(STRIP_ARGUMENTS) \
+    { strip_tile(kind, rows, vectors, last, k, a, a_row, a_col, b, ldb, packed, c, ldc, row_bias, col_bias, how); }
 #if STRIP_VECTORS == 4
-#define STRIPS(rows) STRIP_FORM(rows, 1) STRIP_FORM(rows, 2) STRIP_FORM(rows, 3) STRIP_FORM(rows, 4)
-#define STRIP_NAMES(rows) {strip_##rows##_1, strip_##rows##_2, strip_##rows##_3, strip_##rows##_4},
-#define FAR_STRIP_NAMES(rows) {far_strip_##rows##_1, far_strip_##rows##_2, far_strip_##rows##_3, far_strip_##rows##_4},
+#define STRIP_FORMS(kind, rows) \
+    STRIP_FORM(kind, rows, 1) STRIP_FORM(kind, rows, 2) STRIP_FORM(kind, rows, 3) STRIP_FORM(kind, rows, 4)
+#define STRIP_NAMES(kind, rows) {kind##_##rows##_1, kind##_##rows##_2, kind##_##rows##_3, kind##_##rows##_4},
 #else
-#define STRIPS(rows) STRIP_FORM(rows, 1) STRIP_FORM(rows, 2)
-#define STRIP_NAMES(rows) {strip_##rows##_1, strip_##rows##_2},
-#define FAR_STRIP_NAMES(rows) {far_strip_##rows##_1, far_strip_##rows##_2},
+#define STRIP_FORMS(kind, rows) STRIP_FORM(kind, rows, 1) STRIP_FORM(kind, rows, 2)
+#define STRIP_NAMES(kind, rows) {kind##_##rows##_1, kind##_##rows##_2},
 #endif
-#define EACH_STRIP(F) F(1) F(2) F(3) F(4) F(5) F(6)
+#define EACH_HEIGHT(F, kind) F(kind, 1) F(kind, 2) F(kind, 3) F(kind, 4) F(kind, 5) F(kind, 6)
 
-EACH_STRIP(STRIPS)
-static void (*const strips[2][STRIP_ROWS][STRIP_VECTORS])(STRIP_ARGUMENTS) = {
-    {EACH_STRIP(STRIP_NAMES)}, {EACH_STRIP(FAR_STRIP_NAMES)}};
+EACH_HEIGHT(STRIP_FORMS, NEAR_TILE)
+EACH_HEIGHT(STRIP_FORMS, FAR_TILE)
+EACH_HEIGHT(STRIP_FORMS, PACKING_TILE)
+static void (*const strips[][STRIP_ROWS][STRIP_VECTORS])(STRIP_ARGUMENTS) = {
+    {EACH_HEIGHT(STRIP_NAMES, NEAR_TILE)},
+    {EACH_HEIGHT(STRIP_NAMES, FAR_TILE)},
+    {EACH_HEIGHT(STRIP_NAMES, PACKING_TILE)},
+};
 
 /* A strip of 1..STRIP_COLS columns: all rows, in tiles of nearly equal height. */
 static void gemm_strip(
     int64_t rows, int64_t cols, int64_t k,
     const float *a, int64_t a_row, int64_t a_col,   /* IN, element (r, p) at r * a_row + p * a_col */
-    const float *b, int64_t ldb,                    /* IN [k][ldb], whole vectors are read */
+    const float *b, int64_t ldb,                    /* IN [k][ldb], whole vectors are read unless packed */
+    float *packed,                                  /* scratch [k][cols rounded up to whole vectors], or NULL */
     float *c, int64_t ldc,                          /* OUT [rows][ldc]; IN too when adding */
     const float *row_bias, const float *col_bias,   /* IN [rows], [cols], or NULL */
     int how)
 {
     int64_t vectors = (cols + LANES - 1) / LANES, last = cols - (vectors - 1) * LANES;
+    int kind = packed ? PACKING_TILE : how & FAR ? FAR_TILE : NEAR_TILE;
     int64_t tiles = (rows + STRIP_ROWS - 1) / STRIP_ROWS, low = rows / tiles, high = rows % tiles;
     for (int64_t i = 0; i < tiles; i++) {
         int64_t n = low + (i < high);
-        strips[(how & FAR) != 0][n - 1][vectors - 1](last, k, a, a_row, a_col, b, ldb, c, ldc, row_bias, col_bias, how);
+        strips[kind][n - 1][vectors - 1](last, k, a, a_row, a_col, b, ldb, packed, c, ldc, row_bias, col_bias, how);
+        if (kind == PACKING_TILE) {
+            kind = how & FAR ? FAR_TILE : NEAR_TILE;
+            b = packed;
+            ldb = vectors * LANES;
+        }
         a += n * a_row;
         c += n * ldc;
         if (row_bias) row_bias += n;
