@@ -73,7 +73,7 @@ class Node:
         if not retain_graph:
             self.vjps = None
         if type(vjps) is not tuple:
-            return list(vjps(g))
+            return [*vjps(g)]
         if type(vjps[0]) is Adding and (onto := _taken(pending, self.parents[0], self.k)) is not None:
             return [vjps[0](g, onto), *[vjp and vjp(g) for vjp in vjps[1:]]]
         return [vjp and vjp(g) for vjp in vjps]
@@ -350,7 +350,7 @@ def backpropagate(roots, retain_graph=False, wanted=None):
 
 def _leading_to(wanted, roots):
     """The Nodes reached from `roots` that have a wanted one among their ancestors."""
-    reached, stack = set(roots), list(roots)
+    reached, stack = set(roots), [*roots]
     while stack:
         new = [p for p in stack.pop().parents if p is not None and p not in reached]
         reached.update(new)

@@ -373,6 +373,7 @@ def record(name, k, y, vjps, inputs):
     outputs = tuple([wrap(a, k) for a in y]) if several else wrap(y, k)
     if vjps is None or not mode.grad:
         return outputs
+    # Lists: tuples of generators are resized, and CPython would keep ever more of them (until 2000 of each length).
     parents = tuple([None if t is None else t._node for t in inputs])
     if not any(parents):
         return outputs

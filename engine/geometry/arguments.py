@@ -29,7 +29,7 @@ def several(value, count: int, name: str) -> tuple[int, ...]:
     if isinstance(value, (tuple, list)):
         if len(value) not in (1, count):
             raise ShapeError(f"{name} must be {expected}, got {value!r}")
-        value = tuple(integer(v, name, expected) for v in value)
+        value = tuple([integer(v, name, expected) for v in value])
         return value * (count // len(value))
     return (integer(value, name, expected),) * count
 
@@ -38,7 +38,7 @@ def integers(value, name: str) -> tuple[int, ...]:
     """A tuple or list of integers as a tuple; TypeError for anything else."""
     if not isinstance(value, (tuple, list)):
         raise TypeError(f"{name} must be a tuple of integers, got {value!r}")
-    return tuple(integer(v, name) for v in value)
+    return tuple([integer(v, name) for v in value])
 
 
 def pair(value, name: str) -> tuple[int, ...]:

@@ -31,10 +31,11 @@ def padding_argument(value, axes: int):
 
     It is an integer, one for each axis, two for each axis (before and after, per side), 'same' or 'valid'.
     """
-    if type(value) is tuple and len(value) == axes == 2:
-        above, left = value
+    both = (value, value) if type(value) is int else value
+    if type(both) is tuple and len(both) == axes == 2:
+        above, left = both
         if type(above) is int is type(left) and 0 <= above <= MAX_ELEMENTS and 0 <= left <= MAX_ELEMENTS:
-            return (above, above), (left, left)  # the usual form, two numbers, without the words of errors
+            return (above, above), (left, left)  # the usual forms, one or two numbers, without the words of errors
     expected = "an integer, 2 integers" if axes == 1 else "an integer, 2 or 4 integers"
     if isinstance(value, str):
         if value == "valid":
@@ -44,10 +45,10 @@ def padding_argument(value, axes: int):
         raise ShapeError(f"padding must be {expected}, 'same' or 'valid', got {value!r}")
     if isinstance(value, (tuple, list)) and len(value) == 2 * axes:
         numbers = [integer(v, "padding") for v in value]
-        sides = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+        sides = tuple([*zip(numbers[::2], numbers[1::2], strict=True)])
     else:
-        sides = tuple((p, p) for p in several(value, axes, "padding"))
-    for side in (side for both in sides for side in both):
+        sides = tuple([(p, p) for p in several(value, axes, "padding")])
+    for side in (side for pair in sides for side in pair):
         if side < 0:
             raise ShapeError(f"padding must not be negative, got padding={value!r}")
         if side > MAX_ELEMENTS:
@@ -65,7 +66,7 @@ def padding_sides(padding, sizes, kernel, stride, dilation) -> tuple[tuple[int, 
     """(before, after) of each axis from what `padding_argument` returned."""
     if padding != "same":
         return padding
-    return tuple(_same_padding(*q) for q in zip(sizes, kernel, stride, dilation, strict=True))
+    return tuple([_same_padding(*q) for q in zip(sizes, kernel, stride, dilation, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -358,4 +359,4 @@ def transposed_output_padding(x_shape, output_size, kernel, stride, padding, dil
         raise ShapeError(
             f"{name}: got output_size {wanted}, but for an input of shape {x_shape} it ranges from {least} to {most}"
         )
-    return tuple(v - low for v, low in zip(wanted, least, strict=True))
+    return tuple([v - low for v, low in zip(wanted, least, strict=True)])

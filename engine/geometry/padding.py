@@ -26,13 +26,13 @@ def pad_widths(x_shape, pad, mode: str = "constant") -> tuple[tuple[int, int], .
             f"pad: mode {mode!r} pads the last 1, 2 or 3 axes of an input with one or two axes before them; "
             f"got {len(numbers)} sizes for an input of shape {x_shape}"
         )
-    widths = ((0, 0),) * (ndim - axes) + tuple(zip(numbers[-2::-2], numbers[::-2], strict=True))
+    widths = ((0, 0),) * (ndim - axes) + tuple([*zip(numbers[-2::-2], numbers[::-2], strict=True)])
     for axis, (size, width) in enumerate(zip(x_shape, widths, strict=True)):
         _check_axis(x_shape, axis, size, width, mode, pad)
     sizes = [size + sum(width) for size, width in zip(x_shape, widths, strict=True)]
     if mode in ("reflect", "replicate") and max(sizes[-axes:]) < 1:
         raise ShapeError(f"pad(): padding {tuple(pad)} of shape {x_shape} leaves nothing")
-    checked_product(*(max(size, 1) for size in sizes))
+    checked_product(*[max(size, 1) for size in sizes])
     return widths
 
 

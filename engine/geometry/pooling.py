@@ -104,7 +104,7 @@ def adaptive_sizes(x_shape, output_size, axes: int, name: str) -> tuple[int, ...
         if len(output_size) != axes:
             raise ShapeError(f"{name}: output_size must be an integer or {axes} of them, got {output_size!r}")
         wanted = tuple(
-            size if v is None else integer(v, "output_size") for size, v in zip(sizes, output_size, strict=True)
+            [size if v is None else integer(v, "output_size") for size, v in zip(sizes, output_size, strict=True)]
         )
     else:
         wanted = several(output_size, axes, "output_size")
@@ -112,7 +112,7 @@ def adaptive_sizes(x_shape, output_size, axes: int, name: str) -> tuple[int, ...
         raise ShapeError(f"{name}: output_size must not be negative, got {output_size!r}")
     if min(sizes) < 1:
         raise ShapeError(f"{name} expects images with at least one element along each axis, got shape {x_shape}")
-    checked_product(*(max(v, 1) for v in x_shape[:-axes]), *(max(v, 1) for v in wanted), 4)
+    checked_product(*[max(v, 1) for v in x_shape[:-axes]], *[max(v, 1) for v in wanted], 4)
     return wanted
 
 
@@ -121,7 +121,7 @@ def even_windows(x_shape, wanted) -> tuple[int, ...] | None:
     sizes = x_shape[-len(wanted) :]
     if any(v < 1 or size % v for size, v in zip(sizes, wanted, strict=True)):
         return None
-    return tuple(size // v for size, v in zip(sizes, wanted, strict=True))
+    return tuple([size // v for size, v in zip(sizes, wanted, strict=True)])
 
 
 def unpooled_sizes(x_shape, kernel_size, stride, padding, output_size, axes: int, name: str) -> tuple[int, ...]:
@@ -131,7 +131,7 @@ def unpooled_sizes(x_shape, kernel_size, stride, padding, output_size, axes: int
     stride = kernel if stride is None or stride == () else several(stride, axes, "stride")
     padding = several(padding, axes, "padding")
     natural = tuple(
-        (size - 1) * s + k - 2 * p for size, k, s, p in zip(x_shape[-axes:], kernel, stride, padding, strict=True)
+        [(size - 1) * s + k - 2 * p for size, k, s, p in zip(x_shape[-axes:], kernel, stride, padding, strict=True)]
     )
     wanted = natural
     if output_size is not None:
@@ -146,5 +146,5 @@ def unpooled_sizes(x_shape, kernel_size, stride, padding, output_size, axes: int
             )
     if min(wanted) < 0:
         raise ShapeError(f"{name}: the output would have the sizes {wanted}; use less padding or a larger kernel")
-    checked_product(*(max(v, 1) for v in x_shape[:-axes]), *(max(v, 1) for v in wanted), 4)
+    checked_product(*[max(v, 1) for v in x_shape[:-axes]], *[max(v, 1) for v in wanted], 4)
     return wanted

@@ -78,7 +78,7 @@ class _Conv(Module):
         if not isinstance(x, Tensor):
             raise TypeError(f"{type(self).__name__}: argument 'input' must be a Tensor, got {type(x).__name__}")
         sides = padding_sides(self._sides, x.shape[-self.axes :], self.kernel_size, self.stride, self.dilation)
-        x = F.pad(x, tuple(p for side in reversed(sides) for p in side), self.padding_mode)
+        x = F.pad(x, tuple([p for side in reversed(sides) for p in side]), self.padding_mode)
         return f(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
     def extra_repr(self):

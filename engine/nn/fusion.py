@@ -42,7 +42,7 @@ _plans: WeakKeyDictionary = WeakKeyDictionary()  # Sequential -> (its modules, t
 
 def steps(sequential):
     """The modules of an nn.Sequential, with each row of layers that can be one in the place of these."""
-    modules, plan = list(sequential._modules.values()), _plans.get(sequential)
+    modules, plan = [*sequential._modules.values()], _plans.get(sequential)
     if plan is None or plan[0] != modules:
         plan = _plans[sequential] = modules, _planned(modules)
     return plan[1]
@@ -98,7 +98,7 @@ def conv_bn_relu(x, conv, bn, relu, residual=None):
 
 def _is_row(*modules):
     """Whether these are a Conv2d, a BatchNorm2d and a ReLU that may be one."""
-    return tuple(map(type, modules)) == _NORMED and _unwatched(modules)
+    return tuple([type(m) for m in modules]) == _NORMED and _unwatched(modules)
 
 
 class Chain:

@@ -69,7 +69,7 @@ class _Passage:
         if not self.watched:
             return args
         passed = iter(_identity("backward_hook", tensors, self._leave))
-        return tuple(next(passed) if isinstance(a, Tensor) else a for a in args)
+        return tuple([next(passed) if isinstance(a, Tensor) else a for a in args])
 
     def outputs(self, output):
         """The output, its Tensors passed through a Node that notes their gradients."""
@@ -113,10 +113,10 @@ def _identity(name, tensors, on_gradients):
     k = tensors[0]._k
 
     def vjps(gs):
-        gradients = on_gradients(tuple(None if g is None else wrap(g, k) for g in gs))
+        gradients = on_gradients(tuple([None if g is None else wrap(g, k) for g in gs]))
         return [None if g is None else g._array for g in gradients]
 
-    out = record(name, k, tuple(t._array for t in tensors), vjps, tensors)
+    out = record(name, k, tuple([t._array for t in tensors]), vjps, tensors)
     for passed, t in zip(out, tensors, strict=True):
         mark_view(passed, t)
     return out

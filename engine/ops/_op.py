@@ -259,7 +259,7 @@ def _matched(name, a, b, floats):
     dtype = backends.promote(a._array.dtype, b._array.dtype, a._array.ndim == 0, b._array.ndim == 0)
     if floats and dtype.kind != "f":
         dtype = backends.DEFAULT_FLOAT
-    return tuple(t if t._array.dtype is dtype else cast(t, dtype) for t in (a, b))
+    return tuple([t if t._array.dtype is dtype else cast(t, dtype) for t in (a, b)])
 
 
 @op

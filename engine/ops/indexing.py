@@ -24,7 +24,7 @@ def raw_index(index):
     """The index as kernels take it: arrays for Tensors, numbers for single integers, byte masks as bool, no step back."""
     if isinstance(index, list) and len(index) < 32 and any(i is None or i is ... or _is_nested(i) for i in index):
         index = tuple(index)  # as in PyTorch: x[[rows, columns]] is x[rows, columns]
-    return tuple(raw_item(i) for i in index) if isinstance(index, tuple) else raw_item(index)
+    return tuple([raw_item(i) for i in index]) if isinstance(index, tuple) else raw_item(index)
 
 
 def _is_nested(item):

@@ -51,7 +51,7 @@ def _sizes(name, shape, x):
     fits = known != 0 and x.size % known == 0 if holes else known == x.size
     if not fits:
         raise ShapeError(f"{name}(): shape {shape} is invalid for input of size {x.size} (shape {x.shape})")
-    return tuple(x.size // known if s == -1 else s for s in shape)
+    return tuple([x.size // known if s == -1 else s for s in shape])
 
 
 @op(view=True)
@@ -81,7 +81,7 @@ def permute(k, x, *, dims):
     if len(dims) != x.ndim:
         raise RuntimeError(f"permute(): got {len(dims)} dims {dims} for a tensor of {x.ndim} dimensions")
     order = _op.dims("permute", dims, x.ndim)
-    back = tuple(order.index(i) for i in range(x.ndim))
+    back = tuple([order.index(i) for i in range(x.ndim)])
     return x.transpose(order), (lambda g: g.transpose(back),)
 
 
@@ -101,7 +101,7 @@ def expand(k, x, *, shape):
     new = len(shape) - x.ndim
     if new < 0:
         raise ShapeError(f"expand(): {len(shape)} sizes {tuple(shape)} for a tensor of {x.ndim} dimensions")
-    sizes = tuple(x.shape[i - new] if s == -1 and i >= new else s for i, s in enumerate(shape))
+    sizes = tuple([x.shape[i - new] if s == -1 and i >= new else s for i, s in enumerate(shape)])
     for i, s in enumerate(sizes):
         if s < 0 or (i >= new and x.shape[i - new] not in (1, s)):
             raise ShapeError(f"expand(): shape {x.shape} cannot be expanded to {tuple(shape)}")
@@ -148,7 +148,7 @@ def stack(k, *arrays, dim=0):
     row = shape[:axis] + (1,) + shape[axis:]
     before = (slice(None),) * axis
     return k.cat([a.reshape(row) for a in arrays], axis), tuple(
-        [lambda g, i=i: g[(*before, i, ...)] for i in range(len(arrays))]
+        [[lambda g, i=i: g[(*before, i, ...)] for i in range(len(arrays))]]
     )
 
 
@@ -203,7 +203,7 @@ def squeeze(input, dim=None):
     """Without the axes of size 1: all of them, or those of `dim` (one or several) that have it."""
     expect_tensors("squeeze", input=input)
     axes = dims("squeeze", dim, input.ndim)
-    return reshape(input, shape=tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in axes))
+    return reshape(input, shape=tuple([n for i, n in enumerate(input.shape) if n != 1 or i not in axes]))
 
 
 def movedim(input, source, destination):

@@ -20,11 +20,11 @@ def _edges(n, before, after, mode):
 class Padding:
     def pad(self, a, widths, value):
         """Constant padding by (before, after) per axis; negative widths crop."""
-        kept = a[tuple(slice(max(-p, 0), n - max(-q, 0)) for n, (p, q) in zip(a.shape, widths, strict=True))]
+        kept = a[tuple([slice(max(-p, 0), n - max(-q, 0)) for n, (p, q) in zip(a.shape, widths, strict=True)])]
         if max(map(max, widths), default=0) <= 0:
             return self.copy(kept)
-        y = self.full(tuple(n + p + q for n, (p, q) in zip(a.shape, widths, strict=True)), value, a.dtype)
-        inside = tuple(slice(max(p, 0), max(p, 0) + n) for n, (p, _) in zip(kept.shape, widths, strict=True))
+        y = self.full(tuple([n + p + q for n, (p, q) in zip(a.shape, widths, strict=True)]), value, a.dtype)
+        inside = tuple([slice(max(p, 0), max(p, 0) + n) for n, (p, _) in zip(kept.shape, widths, strict=True)])
         self.assign(y, inside, kept)
         return y
 

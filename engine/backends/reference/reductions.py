@@ -22,7 +22,7 @@ class Reductions:
         if g.shape == shape:
             return g
         new = g.ndim - len(shape)
-        axes = tuple(range(new)) + tuple(i + new for i, n in enumerate(shape) if n == 1 and g.shape[i + new] != 1)
+        axes = tuple(range(new)) + tuple([i + new for i, n in enumerate(shape) if n == 1 and g.shape[i + new] != 1])
         return self.sum(g, axes, False).reshape(shape)
 
     def mean(self, a, axes, keepdims):
@@ -90,7 +90,7 @@ class Reductions:
         with errstate(all="ignore"):
             if math.isinf(p):
                 hit = self.xp.equal(size, y)
-                axes = tuple(i for i, n in enumerate(y.shape) if n != a.shape[i])
+                axes = tuple([i for i, n in enumerate(y.shape) if n != a.shape[i]])
                 return self.xp.asarray(self.xp.sign(a) * hit * (g / hit.sum(axes, dtype=a.dtype, keepdims=True)))
             if p == 1:
                 return self.xp.asarray(self.xp.sign(a) * g)
