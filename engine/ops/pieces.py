@@ -84,7 +84,7 @@ def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sectio
     if isinstance(indices_or_sections, (tuple, list)):
         before = (slice(None),) * axis
         return tuple(
-            [[getitem(input, index=(*before, slice(a, b))) for a, b in zip((0, *cuts), (*cuts, None), strict=True)]]
+            [getitem(input, index=(*before, slice(a, b))) for a, b in zip((0, *cuts), (*cuts, None), strict=True)]
         )
     (sections,) = cuts
     if sections < 1:

@@ -148,7 +148,7 @@ def stack(k, *arrays, dim=0):
     row = shape[:axis] + (1,) + shape[axis:]
     before = (slice(None),) * axis
     return k.cat([a.reshape(row) for a in arrays], axis), tuple(
-        [[lambda g, i=i: g[(*before, i, ...)] for i in range(len(arrays))]]
+        [lambda g, i=i: g[(*before, i, ...)] for i in range(len(arrays))]
     )
 
 
