@@ -32,6 +32,9 @@ KERNEL_FLAGS = ["-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-tra
                 "-Wall", "-Wno-unknown-pragmas", "-Wno-psabi", *(SANITIZE if DEBUG else ["-O3", "-g0"])]  # fmt: skip
 GLUE_FLAGS = ["-Werror=incompatible-pointer-types", *(SANITIZE if DEBUG else ["-O2", "-g0"])]
 LINK_FLAGS = ["-fsanitize=address,undefined"] if DEBUG else []
+OPENMP = "#include <omp.h>\nint main(void) { return omp_in_parallel(); }\n"
+WRAP = ["-Wl,--wrap=GOMP_parallel"]  # GCC's start of a team, and parallel.pxd's before it
+WRAPPER = "void __real_GOMP_parallel(void);\nvoid __wrap_GOMP_parallel(void) { __real_GOMP_parallel(); }"
 KERNEL_FILES = sorted(glob.glob("engine_ext/kernels/*"))
 SOURCES = sorted(glob.glob("engine_ext/*.pyx"))
 if not SOURCES:
@@ -68,15 +71,17 @@ class BuildExt(build_ext):
                 self.announce(f"WARNING: the compiler rejects {' '.join(flags)}: no kernels for {isa}", level=3)
         if not self.isas:
             raise SystemExit("no instruction set is left to build for: see the warnings above")
-        openmp = self.accepts(
-            ["-fopenmp"], link=True, source="#include <omp.h>\nint main(void) { return omp_in_parallel(); }"
-        )
+        openmp = self.accepts(["-fopenmp"], link=True, source=OPENMP)
+        wraps = self.accepts(["-fopenmp", *WRAP], link=True, source=OPENMP + WRAPPER)
         if not openmp:
             self.announce("WARNING: the compiler has no OpenMP (no omp.h or library): one thread only", level=3)
         for ext in self.extensions:
             if openmp:
                 ext.extra_compile_args = [*ext.extra_compile_args, "-fopenmp"]
                 ext.extra_link_args = [*ext.extra_link_args, "-fopenmp"]
+            if wraps:
+                ext.define_macros = [*ext.define_macros, ("ENGINE_WRAPS_GOMP", "1")]
+                ext.extra_link_args = [*ext.extra_link_args, *WRAP]
             if ext.name == "engine_ext._isa":
                 ext.define_macros = [*ext.define_macros, *((f"HAVE_{isa}", "1") for isa in self.isas)]
         super().build_extensions()

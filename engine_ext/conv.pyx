@@ -55,6 +55,7 @@ cdef enum:
     STAGE_FLOATS = 1 << 17  # of images staged at a time, per thread
     BAND_FLOATS = 1 << 17   # of a band computed before it is woven or pooled
     TASKS = 16              # worth having, whatever the number of threads
+    TASK = 1 << 16          # multiply-adds worth a task of their own
 
 
 cdef int convolve(Convolution *f) except -1:
@@ -74,11 +75,11 @@ cdef int convolve(Convolution *f) except -1:
     f.natural = q.uh == q.uw == 1 and not f.rotated and few_outside(q)
     f.weight_width = K.nr if f.way in (ACROSS, FLIPPED) else K.mr
     f.panels = ceil_div(f.rows, f.weight_width)
-    cut(f)
     cdef int64_t phases = f.uh * f.uw, taps = q.c // q.groups * q.kh * q.kw, wave = q.n, images, tasks, i, first
-    cdef double flops = <double>q.n * q.o * q.oh * q.ow * taps / (q.uh * q.uw)
-    cdef int team = threads_for(flops / 16 + <double>q.n * q.c * f.plane)
+    cdef double work = <double>q.n * q.o * q.oh * q.ow * taps / (q.uh * q.uw)
+    cdef int team = threads_for(work / 16 + <double>q.n * q.c * f.plane)
     cdef unsigned mode = 0
+    cut(f, work)
     if f.staged:
         wave = max(min(q.n, team * max(STAGE_FLOATS // (q.c * f.plane), 1)), 1)
     cdef Block weights = borrow(q.groups * f.panels * taps * f.weight_width * sizeof(float))
@@ -146,18 +147,19 @@ cdef bint few_outside(const Conv2d *q) noexcept nogil:
     return inside >= 0.94 * q.oh * q.kh
 
 
-cdef void cut(Convolution *f) noexcept nogil:
+cdef void cut(Convolution *f, double work) noexcept nogil:
     """Bands of lines and blocks of row panels: numbers that depend on shapes alone, as sums over padding leave out
     window rows that no line of a tile needs."""
     cdef const Conv2d *q = &f.q
     cdef int64_t lines = ceil_div(q.oh, f.uh), width = ceil_div(q.ow, f.uw), images = max(q.n * q.groups, 1)
-    f.lines = max(ceil_div(lines, ceil_div(TASKS, images)), min(lines, ceil_div(2 * K.nr, width)))
+    cdef int64_t tasks = <int64_t>min(TASKS, work / TASK + 1)
+    f.lines = max(ceil_div(lines, ceil_div(tasks, images)), min(lines, ceil_div(2 * K.nr, width)))
     if f.woven or f.taps != NULL:
         f.lines = min(f.lines, max(BAND_FLOATS // (f.rows * width * f.uh * f.uw), 1))
     if f.taps != NULL:
         f.lines = ceil_div(f.lines, 2) * 2
     f.bands = ceil_div(lines, f.lines)
-    f.blocks = min(f.panels, ceil_div(TASKS, images * f.bands))
+    f.blocks = min(f.panels, ceil_div(tasks, images * f.bands))
     f.apart = f.lines * width if f.woven else 0
 
 
