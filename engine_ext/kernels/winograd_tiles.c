@@ -7,6 +7,10 @@
 
 #define BLOCKS (LANES / 4)      /* tiles in a vector of pixels */
 #define TILE_VECTORS 8          /* of a unit, at most */
+/* How many planes on the lines lie that are asked for. Where no cache holds the data, as in a training step, asking for the
+ * output's as well, and for more than the next plane, made 64->64 at 16x16 15 % faster, 32->32 at 32x32 11 %. */
+#define INPUT_AHEAD 3
+#define OUTPUT_AHEAD 2
 
 /* Where the pixels of LANES tiles lie: one piece of a row to a vector, or two where rows are shorter. */
 typedef struct Lines {
@@ -96,8 +100,8 @@ static void winograd_tiles_input(
     for (int64_t c = 0; c < q->c; c++, x += plane, v += 2 * LANES)
         for (int64_t i = 0; i < vectors; i++) {
             float *to = v + i / 2 * pair + i % 2 * LANES;
-            if (pieces == 1) tiles_input(1, s + i, x, q->w, plane, to, step);
-            else tiles_input(2, s + i, x, q->w, plane, to, step);
+            if (pieces == 1) tiles_input(1, s + i, x, q->w, INPUT_AHEAD * plane, to, step);
+            else tiles_input(2, s + i, x, q->w, INPUT_AHEAD * plane, to, step);
         }
 }
 
@@ -119,6 +123,11 @@ static void winograd_tiles_output(
     for (int64_t o = 0; o < outs; o++, m += 2 * LANES)
         for (int64_t i = 0; i < vectors; i++) {
             vec pixels[4][4];
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++)
+#pragma GCC unroll 4
+                for (int r = 0; r < 4; r++)
+                    __builtin_prefetch(y + s[i].place[j * pieces] + (o + OUTPUT_AHEAD) * plane + r * q->w, 1);
             output_tile(4, m + i / 2 * pair + i % 2 * LANES, step, bias ? splat(bias[o]) : (vec){0}, pixels);
 #pragma GCC unroll 4
             for (int r = 0; r < 4; r++) {
