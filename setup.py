@@ -121,7 +121,7 @@ def extension(path):
     return Extension(
         name,
         [path, "engine_ext/kernels/select.c"] if kernels else [path],
-        depends=KERNEL_FILES if kernels else CONTRACT,
+        depends=["setup.py", *(KERNEL_FILES if kernels else CONTRACT)],
         include_dirs=["engine_ext/kernels", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=GLUE_FLAGS,

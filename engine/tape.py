@@ -20,6 +20,16 @@ from sys import getrefcount
 _clock = count(1)  # orders recorded operations and in-place modifications among each other
 
 
+def _count_of_a_local():
+    alone = object()
+    return getrefcount(alone)
+
+
+# What getrefcount says of an array that one local variable alone holds: 2, for its argument is a reference too, but
+# 1 from CPython 3.14 on, which lends local variables to the functions it calls.
+_ALONE = _count_of_a_local()
+
+
 class Version:
     """When, by which operation and on which buffer a tensor was last modified in place; views share it.
 
@@ -106,8 +116,8 @@ class Adding:
 def _taken(pending, node, k):
     """The array that has arrived for `node`, out of `pending`, where nobody else can see it; None else."""
     array = pending.get(node)
-    # Two references, `array` and getrefcount's argument, and that of pending
-    if array is None or type(array) is list or getrefcount(array) > 3 or not k.owns(array):
+    # one reference more: that of `pending`
+    if array is None or type(array) is list or getrefcount(array) > _ALONE + 1 or not k.owns(array):
         return None
     pending[node] = None
     return array
@@ -257,6 +267,7 @@ def _reaches(vjps, array):
 def spare(k, gs):
     """Whether nobody but the list `gs` of the gradients of an operation's outputs can see the first: the derivative that
     is given them may write on it. To be asked before that array is on its way as an argument."""
+    # The list's reference and getrefcount's argument, which is no local variable
     return getrefcount(gs[0]) <= 2 and k.owns(gs[0])
 
 
@@ -329,8 +340,7 @@ def backpropagate(roots, retain_graph=False, wanted=None):
                 continue
             if type(parent) is Leaf and wanted is None:
                 gradients[i] = None
-                # Two references, `d` and getrefcount's argument: nobody else can see this array.
-                own = getrefcount(d) <= 2 and node.k.owns(d)
+                own = getrefcount(d) <= _ALONE and node.k.owns(d)
                 parent.accumulate(d, own)
             elif parent not in pending:
                 pending[parent] = d
@@ -341,7 +351,7 @@ def backpropagate(roots, retain_graph=False, wanted=None):
                 pending[parent] = [_sum(node.k, p, q) for p, q in zip(pending[parent], d, strict=True)]
             else:
                 gradients[i] = None
-                onto = d if getrefcount(d) <= 2 and node.k.owns(d) else None
+                onto = d if getrefcount(d) <= _ALONE and node.k.owns(d) else None
                 pending[parent] = node.k.add(pending[parent], d, onto)
             d = onto = None
         gradients = None  # so that `pending` alone holds what arrived

@@ -98,13 +98,6 @@ cdef int multiply(Product *q) except -1:
     cdef char *scratch = <char *>panels.data if packs else NULL
     cdef unsigned mode = 0
     q.sums = <float *>sums.data if q.parts > 1 else NULL
-    if team == 1 and q.parts == 1:      # a region costs 0.7 us even with one thread, more than a small product
-        with nogil:
-            mode = enter()
-            for task in range(tasks):
-                multiply_task(q, task, <float *>scratch)
-            leave(mode)
-        return 0
     with nogil, parallel(num_threads=team):
         mode = enter()
         for task in prange(tasks, schedule="static"):
@@ -375,12 +368,6 @@ def column_sum(g):
     cdef const float *src = f32(g)
     cdef Block block = borrow(parts * cols * sizeof(float)) if parts > 1 else None
     cdef float *sums = <float *>block.data if parts > 1 else f32(out)
-    if team == 1 and parts == 1:
-        with nogil:
-            mode = enter()
-            K.sum_columns(src, rows, cols, cols, sums)
-            leave(mode)
-        return out
     with nogil, parallel(num_threads=team):
         mode = enter()
         for task in prange(parts * strips, schedule="static"):

@@ -76,12 +76,6 @@ cdef void run_rows(
     cdef int64_t t
     cdef int team = threads_for(cost * rows * n)
     cdef unsigned mode = 0
-    if team == 1:
-        mode = enter()
-        for t in range(tasks):
-            rows_task(f, a, b, y, rows, n, many, pieces, t)
-        leave(mode)
-        return
     with parallel(num_threads=team):
         mode = enter()
         for t in prange(tasks, schedule="static"):
@@ -107,12 +101,6 @@ cdef void run_number(
     cdef int64_t t, tasks = (n + BLOCK - 1) // BLOCK
     cdef int team = threads_for(cost * n)
     cdef unsigned mode = 0
-    if team == 1:
-        mode = enter()
-        for t in range(tasks):
-            f(min(<int64_t>BLOCK, n - t * BLOCK), a + t * BLOCK, s, y + t * BLOCK)
-        leave(mode)
-        return
     with parallel(num_threads=team):
         mode = enter()
         for t in prange(tasks, schedule="static"):
@@ -130,13 +118,6 @@ cdef void run_map2(
     cdef int64_t t, tasks = (n + BLOCK - 1) // BLOCK
     cdef int team = threads_for(n)
     cdef unsigned mode = 0
-    if team == 1:
-        with nogil:
-            mode = enter()
-            for t in range(tasks):
-                f(min(<int64_t>BLOCK, n - t * BLOCK), a + t * BLOCK, b + t * BLOCK, y + t * BLOCK)
-            leave(mode)
-        return
     with nogil, parallel(num_threads=team):
         mode = enter()
         for t in prange(tasks, schedule="static"):
@@ -243,12 +224,6 @@ cdef void run_map(
     cdef int64_t t, tasks = (n + BLOCK - 1) // BLOCK
     cdef int team = threads_for(cost * n)
     cdef unsigned mode = 0
-    if team == 1:
-        mode = enter()
-        for t in range(tasks):
-            f(min(<int64_t>BLOCK, n - t * BLOCK), a + t * BLOCK, y + t * BLOCK)
-        leave(mode)
-        return
     with parallel(num_threads=team):
         mode = enter()
         for t in prange(tasks, schedule="static"):

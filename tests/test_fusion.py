@@ -320,6 +320,14 @@ def test_modules_may_change(model, images):
     close(model(images), walked(model, images))
 
 
+def test_lazy_layers_are_one_with_their_followers_from_the_second_batch_on():
+    model = nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(5), nn.ReLU())
+    x = engine.randn(2, 3, 6, 6)
+    first = model(x)
+    assert [type(step) for step in fusion.steps(model)] == [fusion.Row, nn.Flatten, fusion.Row]
+    close(model(x), first)
+
+
 def test_a_batch_is_counted_once(model, images):
     model(images)
     assert model[1].num_batches_tracked.item() == model[14].num_batches_tracked.item() == 1

@@ -37,14 +37,15 @@ _NORMED = (Conv2d, BatchNorm2d, ReLU)
 _ROWS = ((*_NORMED, MaxPool2d), (Conv2d, ReLU, MaxPool2d), _NORMED, (Conv2d, ReLU), (Conv2d, BatchNorm2d), (Conv2d,),
          (BatchNorm2d, ReLU, MaxPool2d), (BatchNorm2d, ReLU), (Linear, ReLU))  # fmt: skip
 
-_plans: WeakKeyDictionary = WeakKeyDictionary()  # Sequential -> (its modules, their steps)
+_plans: WeakKeyDictionary = WeakKeyDictionary()  # Sequential -> (its modules and their classes, their steps)
 
 
 def steps(sequential):
     """The modules of an nn.Sequential, with each row of layers that can be one in the place of these."""
     modules, plan = [*sequential._modules.values()], _plans.get(sequential)
-    if plan is None or plan[0] != modules:
-        plan = _plans[sequential] = modules, _planned(modules)
+    planned_for = [*modules, *map(type, modules)]  # a lazy layer changes its class at the first batch
+    if plan is None or plan[0] != planned_for:
+        plan = _plans[sequential] = planned_for, _planned(modules)
     return plan[1]
 
 
