@@ -31,7 +31,14 @@ def _row(name, values, mean=None, least=None):
     if len(pairs) < len(values):
         name += f" ({len(pairs)} of {len(values)} measured)"
     wanted = " or ".join(sorted({f"{w:g}" for _, w in pairs if w})) or None
-    return name, measured, mean, min(v for v, _ in pairs), wanted, "yes" if met else "no"
+    return name, measured, mean, min(v for v, _ in pairs), wanted, verdict(met, len(pairs) == len(values))
+
+
+def verdict(met, complete):
+    """Whether a bar is met; None while some of what it is about was not measured and the rest does not break it."""
+    if not met:
+        return "no"
+    return "yes" if complete else None
 
 
 def _networks(found):
@@ -89,17 +96,9 @@ def _others(found):
             pairs = [(r["engine"], r["PyTorch"]) for r in rows if r["engine"] is not None and r["PyTorch"] is not None]
             yield _row("growth of memory, PyTorch's / ours", (max(b, 0.1) / max(a, 0.1) for a, b in pairs), None, 1.0)
         if title == "Steady state" and rows:
-            loud = [
-                r for r in rows if r["minor faults"] or r["pool misses"] or r["calls for memory"] not in ("0", None)
-            ]
-            yield (
-                "steady state: silent networks",
-                None,
-                None,
-                len(rows) - len(loud),
-                str(len(rows)),
-                "no" if loud else "yes",
-            )
+            loud = [r for r in rows if r["minor faults"] or r["pool misses"] or (r["calls for memory"] or "0") != "0"]
+            met = verdict(not loud, all(r["calls for memory"] for r in rows))
+            yield "steady state: silent networks", None, None, len(rows) - len(loud), str(len(rows)), met
 
 
 def _on_a_gpu(found):

@@ -3,7 +3,9 @@
 import os
 import statistics
 import time
+from pathlib import Path
 
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100  # a second, of processes' CPU time
 DISTURBED = 1.5  # times a side's median over all rounds
 
 
@@ -43,26 +45,39 @@ def medians(rounds, known=None):
 
 
 class Others:
-    """CPU seconds that processes other than this one and `pids` have used since; only Linux tells (elsewhere: None)."""
+    """CPU seconds that processes other than this one and its descendants have used since; only Linux tells (elsewhere: None)."""
 
-    def __init__(self, pids):
-        self.pids = [os.getpid(), *pids]
-        self.wall, self.start = time.monotonic(), self._used()
+    def __init__(self):
+        self.wall, self.start = time.monotonic(), used_by_others()
 
     def cores(self):
         """How many cores they kept busy on average."""
         if self.start is None:
             return None
-        return max(self._used() - self.start, 0.0) / (time.monotonic() - self.wall)
+        return max(used_by_others() - self.start, 0.0) / (time.monotonic() - self.wall)
 
-    def _used(self):
+
+def used_by_others():
+    """CPU seconds of all processes of this system less those of this process and what it started; None if unknown."""
+    try:
+        with open("/proc/stat") as file:
+            user, nice, system, _idle, _wait, *rest = map(int, file.readline().split()[1:9])
+        return (user + nice + system + sum(rest)) / TICKS - used_by_us()
+    except OSError:
+        return None
+
+
+def used_by_us():
+    """CPU seconds of this process and its descendants: those that live, and those that were waited for."""
+    seconds, parents = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            with open("/proc/stat") as file:
-                user, nice, system, _idle, _wait, *rest = map(int, file.readline().split()[1:9])
-            own = 0
-            for pid in self.pids:
-                with open(f"/proc/{pid}/stat") as file:
-                    own += sum(map(int, file.read().rpartition(")")[2].split()[11:13]))
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
-            return None
-        return (user + nice + system + sum(rest) - own) / os.sysconf("SC_CLK_TCK")
+            continue  # it has ended
+        pid = int(folder.name)
+        parents[pid], seconds[pid] = int(fields[1]), sum(map(int, fields[11:15])) / TICKS
+    ours = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    return sum(seconds[pid] for pid in ours)

@@ -105,7 +105,7 @@ class Arena:
         self.disturbed = self.all_rounds = 0
         self.failures = []
         self.peaks = {}  # (threads, isa) -> the least seconds that the task "peak" took: slower ones betray a lost core
-        self.others = timing.Others([worker.process.pid for worker in {side.worker for side in sides}])
+        self.others = timing.Others()
 
     def named(self, *names):
         """The sides of these names, as far as there are any."""

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy
@@ -49,17 +48,18 @@ def test_a_machine_slower_than_it_was_before_is_disturbed():
     assert timing.medians(rounds, known=1.0) == ([2.0, 10.0], 0)
 
 
-def test_what_others_do_is_told_from_what_this_process_does():
-    others, everyone = timing.Others([]), timing.Others([])
+def test_what_others_do_is_told_from_what_this_process_and_its_children_do():
+    others = timing.Others()
     if others.start is None:
         pytest.skip("this system does not tell how busy it is: no /proc/stat")
-    everyone.pids = []
-    everyone.start = everyone._used()
-    start = time.process_time()
-    while time.process_time() < start + 0.3:
-        pass
-    wall = time.monotonic() - others.wall
-    assert 0.1 < (everyone.cores() - others.cores()) * wall < 0.6
+    ours, busy = timing.used_by_us(), "import time\nwhile time.process_time() < 0.3: pass"
+    child = [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}]); input()"]
+    with subprocess.Popen(child, stdin=subprocess.PIPE) as process:  # the grandchild ends, the child waits
+        while timing.used_by_us() - ours < 0.3:
+            assert process.poll() is None
+        process.communicate(b"\n")
+    assert 0.3 <= timing.used_by_us() - ours < 3
+    assert others.cores() >= 0
 
 
 # ---- shapes
@@ -139,8 +139,13 @@ def test_bars_are_held_beside_what_was_measured():
     assert rows["training, batch 64, and ResNet-18 at 8"][3:] == (1.4, "1.5 or 2", "no")
     assert rows["steady state: silent networks"][3:] == (1, "2", "no")
     nets_.rows[-1] = ("resnet18", 8, "training", 1.6, None)
-    rows = {row[0]: row for row in bars.table({nets_.title: nets_}).rows}
+    steady.rows = [("lenet5", 0, 0, "0"), ("vgg", 0, 0, None)]
+    rows = {row[0]: row for row in bars.table({t.title: t for t in (nets_, steady)}).rows}
     assert rows["training, batch 64, and ResNet-18 at 8"][-1] == "yes"
+    assert rows["steady state: silent networks"][-1] is None  # not all was measured
+    nets_.rows.pop()
+    rows = {row[0]: row for row in bars.table({nets_.title: nets_}).rows}
+    assert rows["training, batch 64, and ResNet-18 at 8 (4 of 5 measured)"][-1] is None
 
 
 # ---- networks

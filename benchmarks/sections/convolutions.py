@@ -4,6 +4,7 @@ import math
 
 from benchmarks.results import Table, ratio
 from benchmarks.sections.draw import draw
+from benchmarks.versus import LAYOUTS
 
 TOLERANCE = {"forward": 1e-5, "dx": 1e-5, "dw": 2e-5}
 
@@ -20,7 +21,7 @@ def convolutions(plan):
     table = Table(f"Convolutions, {plan.threads} threads", ("convolution", "direction", "us", "GFLOP/s", "% of peak",
                   "PyTorch us", "its layout", "speed / PyTorch's", "kind", "quiet rounds"), keys=2)  # fmt: skip
     arena = plan.arena()
-    sides = arena.named("engine", "torch contiguous", "torch channels_last")
+    sides = arena.named("engine", *(f"kept torch {layout}" for layout in LAYOUTS))  # page faults would count else
     for c in plan.menu.convolutions:
         arrays = convolution_arrays(c)
         for direction in c.directions:

@@ -7,9 +7,10 @@ from benchmarks.results import Table, ratio
 from benchmarks.shapes import FULL
 from benchmarks.worker_engine import network
 
-# Behind batch norm rounding decides on which side of 0 a few values fall: PyTorch's own gradients of ResNet-20 in float32
-# differ from those in float64 by 5e-3 at batch 64, while the loss differs by 1e-7. Inference and losses have no such steps.
-NORMED, PLAIN, VALUES = 1.5e-2, 1e-3, 2e-5
+# Behind batch norm rounding decides on which side of 0 a few values fall: gradients of ResNet-18 in float32 differ from
+# those in float64 by up to 1.3e-2 in PyTorch and 1.4e-2 here, of ResNet-20 by 5e-3 and 3e-3, while the losses differ by
+# 1e-7; two frameworks may err in opposite directions. Inference and losses have no such steps.
+NORMED, PLAIN, VALUES = 3e-2, 1e-3, 2e-5
 
 
 def tolerance(what, given):
