@@ -6,15 +6,9 @@ import numpy
 import pytest
 
 from benchmarks import shapes
-from benchmarks.sections.convolutions import convolution_arrays
+from benchmarks.sections.algorithms import arguments
 from engine import backends
 from engine.backends import convolution
-from engine.geometry import Conv2dGeometry
-
-
-def geometry(c):
-    return Conv2dGeometry.of(c.x_shape, c.w_shape, c.stride, c.padding, 1, c.groups)
-
 
 CASES = [
     pytest.param(c, direction, algorithm.name, id=f"{c}, {direction}, {algorithm.name}")
@@ -22,22 +16,16 @@ CASES = [
     if c.name.startswith(("lenet5", "mnistnet"))
     for direction in c.directions
     for algorithm in convolution.TABLES[direction]
-    if algorithm.applies(geometry(c))
+    if algorithm.applies(c.geometry)
 ]
 
 
 @lru_cache(maxsize=1)
 def problem(c, direction):
     """The arguments of the direction's kernel, and the reference's answer in float64."""
-    geom = geometry(c)
-    a = convolution_arrays(c)
-    kernel, names = {
-        "forward": ("conv2d", "xwb"),
-        "dx": ("conv2d_dx", "gw"),
-        "dw": ("conv2d_dw", "gx"),
-    }[direction]
-    exact = getattr(backends.get("reference"), kernel)
-    return (*(a[n] for n in names), geom), exact(*(a[n].astype("float64") for n in names), geom)
+    given = arguments(c, direction)
+    exact = getattr(backends.get("reference"), "conv2d" if direction == "forward" else f"conv2d_{direction}")
+    return (*given, c.geometry), exact(*(a.astype("float64") for a in given), c.geometry)
 
 
 @pytest.mark.parametrize("c, direction, name", CASES)

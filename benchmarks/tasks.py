@@ -45,8 +45,8 @@ class Product(Task):
 class ConvolutionForward(Task):
     """conv2d with a bias; nothing wants a gradient, so nothing is recorded."""
 
-    def __init__(self, fw, arrays, layout, stride, padding, groups):
-        self.conv2d, self.how = fw.F.conv2d, (stride, padding, 1, groups)
+    def __init__(self, fw, arrays, layout, stride, padding, dilation, groups):
+        self.conv2d, self.how = fw.F.conv2d, (stride, padding, dilation, groups)
         self.x, self.w = (fw.tensor(arrays[key], layout) for key in "xw")
         self.b = fw.tensor(arrays["b"])
 
@@ -57,15 +57,15 @@ class ConvolutionForward(Task):
 class ConvolutionDx(Task):
     """The gradient of a convolution's input."""
 
-    def __init__(self, fw, arrays, layout, stride, padding, groups):
-        self.run = fw.convolution_dx(*(fw.tensor(arrays[key], layout) for key in "gxw"), stride, padding, groups)
+    def __init__(self, fw, arrays, layout, **how):
+        self.run = fw.convolution_dx(*(fw.tensor(arrays[key], layout) for key in "gxw"), **how)
 
 
 class ConvolutionDw(Task):
     """The gradient of a convolution's weights."""
 
-    def __init__(self, fw, arrays, layout, stride, padding, groups):
-        self.run = fw.convolution_dw(*(fw.tensor(arrays[key], layout) for key in "gxw"), stride, padding, groups)
+    def __init__(self, fw, arrays, layout, **how):
+        self.run = fw.convolution_dw(*(fw.tensor(arrays[key], layout) for key in "gxw"), **how)
 
 
 class LocallyConnected(Task):

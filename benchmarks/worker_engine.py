@@ -57,13 +57,13 @@ class Engine(worker.Framework):
     def misses(self):
         return memory.pool_stats()["system_calls"]
 
-    def convolution_dx(self, g, x, w, stride, padding, groups):
-        geom = Conv2dGeometry.of(x.shape, w.shape, stride, padding, 1, groups)
+    def convolution_dx(self, g, x, w, **how):
+        geom = Conv2dGeometry.of(x.shape, w.shape, **how)
         k, g, w = backends.default(), g._array, w._array
         return lambda: k.conv2d_dx(g, w, geom)
 
-    def convolution_dw(self, g, x, w, stride, padding, groups):
-        geom = Conv2dGeometry.of(x.shape, w.shape, stride, padding, 1, groups)
+    def convolution_dw(self, g, x, w, **how):
+        geom = Conv2dGeometry.of(x.shape, w.shape, **how)
         k, g, x = backends.default(), g._array, x._array
         return lambda: k.conv2d_dw(g, x, geom)
 

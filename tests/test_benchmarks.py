@@ -3,17 +3,22 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy
 import pytest
 
+import engine
 from benchmarks import bars, command, costs, epochs, learning, nets, results, shapes, timing, training, versus
 from benchmarks.__main__ import main
 from benchmarks.peers import find, graphs, nhwc
 from benchmarks.plan import Plan
-from benchmarks.sections import SECTIONS, memory, networks, products
+from benchmarks.sections import SECTIONS, algorithms, memory, networks, products
+from benchmarks.thresholds import THRESHOLDS
 from benchmarks.worker_engine import network
+from engine.backends import convolution
+from engine_ext import _isa, conv
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -71,6 +76,9 @@ def test_flops_and_sizes():
     assert conv.directions == ("forward", "dx", "dw")
     strided = shapes.Convolution("c", 2, 4, 8, 6, 3, padding=1, stride=2, groups=2)
     assert (strided.out, strided.w_shape, strided.flops) == (4, (6, 2, 3, 3), 2 * 2 * 6 * 16 * 2 * 9)
+    dilated = shapes.Convolution("c", 2, 4, 8, 4, 3, padding=1, dilation=2)
+    assert (dilated.out, dilated.y_shape) == (6, dilated.geometry.y_shape) == (6, (2, 4, 6, 6))
+    assert str(dilated) == "c 4->4 3x3 on 8x8, dilation 2, batch 2"
     assert [p.flops for p in shapes.fully_connected(2, 3, 5)] == [60] * 3
 
 
@@ -86,6 +94,50 @@ def test_products_are_checked_by_a_vector(form):
     a = arrays["a"].T if form[0] == "t" else arrays["a"]
     b = arrays["b"].T if form[1] == "t" else arrays["b"]
     numpy.testing.assert_allclose(products.product_by_vector(p, arrays), a @ b @ arrays["v"], rtol=1e-4)
+
+
+# ---- algorithms of convolution
+
+
+@pytest.mark.parametrize("name", dict.fromkeys(c.name for c in THRESHOLDS))
+def test_shapes_stand_on_both_sides_of_their_threshold(name):
+    threshold = getattr(convolution, name)
+    maps = {c.geometry: (c.out, c.out) if name == "fills_tiles4" else () for c in THRESHOLDS if c.name == name}
+    assert {threshold(geom, *sizes) for geom, sizes in maps.items()} == {True, False}
+
+
+def test_what_was_taken_stands_beside_the_best_other():
+    seconds = {"winograd4": 1e-6, "winograd2": 3e-6, "im2col": 2e-6}
+    assert algorithms.compared("im2col", seconds) == ("im2col", 2.0, "winograd4", 1.0, 0.5)
+    assert algorithms.compared("winograd4", seconds) == ("winograd4", 1.0, "im2col", 2.0, 2.0)
+
+
+def with_another_algorithm(monkeypatch, kernel):
+    """A Plan of one convolution, which takes this kernel; no other test has it, for geometries keep what they take."""
+    another = convolution.Algorithm("another", kernel, convolution.always, convolution.always)
+    monkeypatch.setitem(convolution.TABLES, "forward", (another, *convolution.FORWARD))
+    menu = shapes.Menu((), (), {}, {}, (), algorithms=(shapes.Convolution("tiny", 1, 3, 13, 5, 3),))
+    return Plan({}, menu, threads=1, rounds=3, seconds=0.001)
+
+
+def test_a_bad_choice_shows(monkeypatch):
+    def slow(*arguments):
+        time.sleep(0.002)
+        return conv.conv2d(*arguments)
+
+    before = _isa.isa(), engine.get_num_threads()
+    table = algorithms.algorithms(with_another_algorithm(monkeypatch, slow))
+    assert (_isa.isa(), engine.get_num_threads()) == before
+    rows = [row for row in table.records() if row["direction"] == "forward"]
+    assert [row["instruction set"] for row in rows] == _isa.isas()[:2]
+    assert all(row["taken"] == "another" and 0 < row["other / taken"] < 0.5 for row in rows)
+    assert f"forward, {_isa.isas()[0]}: 0 of 1 choices" in table.notes[1] and "another beside" in table.notes[1]
+
+
+def test_an_algorithm_that_is_wrong_is_not_timed(monkeypatch):
+    plan = with_another_algorithm(monkeypatch, lambda *arguments: conv.conv2d(*arguments) * 1.0001)
+    with pytest.raises(versus.Disagreement, match="another: forward of shape"):
+        algorithms.algorithms(plan)
 
 
 # ---- results
@@ -219,7 +271,7 @@ def test_alone_the_columns_of_others_stay_empty(section):
         assert [failure for arena in plan.arenas.values() for failure in arena.failures] == []
 
 
-@pytest.mark.parametrize("section", [name for name in SECTIONS if name != "machine"])
+@pytest.mark.parametrize("section", [name for name in SECTIONS if name not in ("machine", "algorithms")])
 def test_beside_all_that_can_be_had(section):
     pythons = find.pythons()
     if not pythons:
@@ -318,8 +370,6 @@ class Little:
         self.pictures, self.targets = draw.integers(0, 256, (64, 28, 28), "uint8"), draw.integers(0, 10, 64)
 
     def images(self):
-        import engine
-
         return engine.from_numpy(self.pictures)
 
 

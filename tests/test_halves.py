@@ -90,7 +90,8 @@ def test_same_bits_for_any_threads(isa_any_threads):
 def test_is_taken_where_it_wins(isa):
     stem = geometry((8, 3, 224, 224), 64, 7, 3)
     taken = {convolution.choose(d, stem).name for d in ("forward", "dw")}
-    assert taken == {"im2col" if isa == "baseline" else "halves"}
+    assert taken == {"halves"}
+    assert convolution.choose("forward", geometry((1, 64, 16, 16), 64, 5, 2)).name == "im2col"  # too small to pay
 
 
 def test_refuses_what_does_not_fit():

@@ -43,6 +43,7 @@ def test_every_algorithm_on_trained_layers(published, isa):
     """
     net, test = published
     reference, seen = backends.get("reference"), []
+    unfused = 1.1 if isa == "baseline" else 1  # x86's has no fused multiply-add: products are rounded as well
     layers = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
 
     def note(conv, inputs, y):
@@ -67,4 +68,4 @@ def test_every_algorithm_on_trained_layers(published, isa):
             for algorithm in convolution.TABLES[direction]:
                 if algorithm.applies(geom):
                     error = np.abs((algorithm.kernel(*arguments, *bias, geom) - exact) / rms).max()
-                    assert error <= algorithm.relative, f"{algorithm.name} {direction} of {geom}: {error:.2g}"
+                    assert error <= algorithm.relative * unfused, f"{algorithm.name} {direction} of {geom}: {error:.2g}"

@@ -60,11 +60,11 @@ class Torch(worker.Framework):
         """Drop what was compiled: the next network of the same class is another."""
         torch._dynamo.reset()
 
-    def convolution_dx(self, g, x, w, *how):
-        return lambda: _convolution_backward(g, x, w, *how, [True, False, False])[0]
+    def convolution_dx(self, g, x, w, **how):
+        return lambda: _convolution_backward(g, x, w, [True, False, False], **how)[0]
 
-    def convolution_dw(self, g, x, w, *how):
-        return lambda: _convolution_backward(g, x, w, *how, [False, True, False])[1]
+    def convolution_dw(self, g, x, w, **how):
+        return lambda: _convolution_backward(g, x, w, [False, True, False], **how)[1]
 
 
 class UnfoldAndEinsum(torch.nn.Module):
@@ -94,9 +94,9 @@ def compiled(model):
     return torch.compile(model, dynamic=False)
 
 
-def _convolution_backward(g, x, w, stride, padding, groups, wanted):
+def _convolution_backward(g, x, w, wanted, stride, padding, dilation, groups):
     return torch.ops.aten.convolution_backward(
-        g, x, w, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], groups, wanted
+        g, x, w, None, [stride] * 2, [padding] * 2, [dilation] * 2, False, [0, 0], groups, wanted
     )
 
 

@@ -1,7 +1,7 @@
 """The sections of `python -m benchmarks versus`: each makes a table of figures from a Plan."""
 
 from benchmarks import machine
-from benchmarks.sections import convolutions, local, memory, networks, products, small, start
+from benchmarks.sections import algorithms, convolutions, local, memory, networks, products, small, start
 
 SECTIONS = {  # name -> (what it measures, functions Plan -> Table)
     "machine": ("peak of multiply-adds, bandwidth of caches and memory", (
@@ -12,6 +12,7 @@ SECTIONS = {  # name -> (what it measures, functions Plan -> Table)
     "avx2": ("training steps, both sides held to AVX2", (networks.held_to_avx2,)),
     "threads": ("training steps on one thread and on all", (networks.threads,)),
     "convolutions": ("convolutions of the networks: forward, input gradient, weight gradient", (convolutions.convolutions,)),
+    "algorithms": ("whether convolutions take their fastest algorithms", (algorithms.algorithms,)),
     "gemm": ("matrix products in per cent of the peak", (products.products,)),
     "layers": ("layers bound by memory, optimiser steps", (small.layers,)),
     "local": ("locally connected layers beside unfold and einsum", (local.local,)),

@@ -1,7 +1,8 @@
 """The algorithms of convolution, in one visible place: which there are, when each is correct, when it wins.
 
 For each direction a table, best first: the first row that applies and wins is taken. *applies* is about
-correctness, *wins* about speed. `forced("im2col")` pins one by name, for tests, teaching and benchmarks.
+correctness, *wins* about speed: its numbers are from `python -m benchmarks versus --only algorithms`, which prints where
+they are still right. `forced("im2col")` pins one by name, for tests, teaching and benchmarks.
 `ENGINE_VERBOSE=1` (read at import) prints a line per convolution: its geometry, the rows refused and why, the row taken.
 """
 
@@ -84,11 +85,6 @@ def strided_3x3_back(geom):
     return strided_3x3(geom) and (geom.padding[0] - geom.padding[2]) % 2 == 0
 
 
-def many_channels(geom):
-    """Faster on maps of 2x2 already, 1 image or many; with 8 channels on either side sometimes slower."""
-    return min(geom.c, geom.o) >= 16 * geom.groups
-
-
 def fills_tiles4(geom, height, width):
     """Whether tiles of 4x4 outputs need clearly fewer products than those of 2x2: not so on maps of 1 and 2, nor with
     fewer than 64 channels, where tiles do not end short (engine_ext/winograd_units.pyx), of 5 and 6. Nor of a single
@@ -102,17 +98,38 @@ def fills_tiles4(geom, height, width):
     return needed[4] < 0.9 * needed[2]
 
 
-def worth_tiles(geom):
-    """As measured with AVX-512 and AVX2; the baseline was not."""
-    return many_channels(geom) and isa() != "baseline"
+def channels(geom):
+    """Inputs and outputs of a group."""
+    return geom.c // geom.groups, geom.o // geom.groups
+
+
+def by_isa(avx512, narrower):
+    """The threshold for the vectors in use: what was measured with AVX2 holds for the baseline, too."""
+    return avx512 if isa() == "avx512" else narrower
+
+
+def channels_from(avx512, narrower, alone=0, pairs=0):
+    """Of a geometry: whether its groups have so many channels on either side, or `alone` ones with AVX-512 where there is
+    one image, whose few tiles have to pay for transformed weights; and so many pairs of an input and an output."""
+
+    def wins(geom):
+        c, o = channels(geom)
+        fewest = by_isa(max(avx512, alone) if geom.n == 1 else avx512, narrower)
+        return min(c, o) >= fewest and c * o >= pairs
+
+    return wins
+
+
+enough_channels = channels_from(4, 8, alone=12)
+enough_channels_dx = channels_from(8, 8, alone=12)
 
 
 def wins4(geom):
-    return worth_tiles(geom) and fills_tiles4(geom, geom.oh, geom.ow)
+    return enough_channels(geom) and fills_tiles4(geom, geom.oh, geom.ow)
 
 
 def wins4_dx(geom):
-    return worth_tiles(geom) and fills_tiles4(geom, geom.h, geom.w)
+    return enough_channels_dx(geom) and fills_tiles4(geom, geom.h, geom.w)
 
 
 def wide_strided(geom):
@@ -121,11 +138,16 @@ def wide_strided(geom):
     return two and (geom.kh + 1) // 2 == (geom.kw + 1) // 2 in (3, 4)
 
 
+def wins_in_halves_dw(geom):
+    """Not of an input or two, nor of one small image."""
+    c, o = channels(geom)
+    fewest = 16 if geom.kh >= 7 or c >= 16 else by_isa(32, 16)
+    return c >= 3 and o >= fewest and geom.n * geom.oh * geom.ow >= 512
+
+
 def wins_in_halves(geom):
-    """Windows of 7x7 over few channels already, 1.1 to 2.7 times as fast; those of 5x5 over 3 or 16 drew or lost."""
-    if geom.kh < 7 and min(geom.c, geom.o) < 64 * geom.groups:
-        return False
-    return geom.o >= 16 * geom.groups and isa() != "baseline"
+    """With AVX-512 taking apart a few channels of a few pixels costs more than is saved."""
+    return wins_in_halves_dw(geom) and geom.n * geom.oh * geom.ow * min(channels(geom)) > by_isa(1 << 14, 0)
 
 
 def dilated_3x3(geom):
@@ -134,9 +156,12 @@ def dilated_3x3(geom):
     return plain and 1 < dh * dw and dh <= geom.oh and dw <= geom.ow
 
 
-def fills_tiles_in_phases(geom):
+enough_phases = channels_from(32, 16)
+
+
+def wins_in_phases(geom):
     forward, back = geom.phases, geom.input_phases
-    return worth_tiles(geom) and fills_tiles4(geom, forward.oh, forward.ow) and fills_tiles4(geom, back.h, back.w)
+    return enough_phases(geom) and fills_tiles4(geom, forward.oh, forward.ow) and fills_tiles4(geom, back.h, back.w)
 
 
 def is_depthwise(geom):
@@ -148,59 +173,67 @@ def is_depthwise(geom):
     return geom.stride == (1, 1) and geom.kh in (3, 5, 7) and geom.dilation[0] == geom.dilation[1]
 
 
+def wins_by_planes(geom):
+    """Of a single input with 3x3 windows only: behind larger ones pooling is usual, which im2col does as it goes."""
+    return geom.groups > 1 or (geom.kh == 3 and geom.stride == (1, 1) and geom.o <= by_isa(32, 16))
+
+
+def wins_by_planes_dx(geom):
+    return geom.groups > 1 or geom.o < 32
+
+
 def several_groups(geom):
     return geom.groups > 1
 
 
 def spreads(geom):
-    """So much wider than the gradient it comes from that sums over its padding cost more than patches that are added up;
-    as measured with AVX-512 and AVX2, 6 and 12 being what a patch's value costs beside a product."""
-    outputs = geom.o // geom.groups
-    gathered = geom.stride == geom.upsample == (1, 1) and geom.kw in (3, 5, 7) and isa() != "baseline"
-    patches = geom.oh * geom.ow * (outputs + (6 if isa() == "avx512" else 12))
-    return gathered and geom.h * geom.w * outputs > 1.3 * patches
+    """Few inputs of many outputs; or so much wider than the gradient it comes from that sums over its padding cost more
+    than patches that are added up, 6 being what a patch's value costs beside a product."""
+    c, o = channels(geom)
+    gathered = geom.stride == geom.upsample == (1, 1) and geom.kw in (3, 5, 7)
+    return gathered and ((c <= 4 and o >= 16) or geom.h * geom.w * o > 1.3 * geom.oh * geom.ow * (o + 6))
 
 
 FORWARD = (
     # planes one by one, in strips of vectors
-    Algorithm("depthwise", depthwise.conv2d, is_depthwise, several_groups, relu=True),
+    Algorithm("depthwise", depthwise.conv2d, is_depthwise, wins_by_planes, relu=True),
     Algorithm("winograd4", winograd.conv2d4, plain_3x3, wins4, 1.5e-5, True,
               relu=True, residual=True, pooled=winograd.conv2d4_relu_pool,
               prepare=lambda w, geom: winograd.transform_weights(w, 4, geom.groups)),
-    Algorithm("winograd2", winograd.conv2d2, plain_3x3, worth_tiles, 1e-5, True, relu=True, residual=True,
+    Algorithm("winograd2", winograd.conv2d2, plain_3x3, enough_channels, 1e-5, True, relu=True, residual=True,
               prepare=lambda w, geom: winograd.transform_weights(w, 2, geom.groups)),
-    Algorithm("winograd5", winograd.conv2d5, plain_5x5, worth_tiles, 1.5e-5, True,
+    Algorithm("winograd5", winograd.conv2d5, plain_5x5, channels_from(12, 6), 1.5e-5, True,
               relu=True, residual=True, pooled=winograd.conv2d5_relu_pool,
               prepare=lambda w, geom: winograd.transform_weights(w, 5, geom.groups)),
-    Algorithm("winograd_stride2", winograd.conv2d_stride2, strided_3x3, worth_tiles, 1e-5, True,
+    Algorithm("winograd_stride2", winograd.conv2d_stride2, strided_3x3, channels_from(16, 16), 1e-5, True,
               relu=True, prepare=lambda w, geom: winograd.transform_weights(w, 8, geom.groups)),
     # even and odd rows and columns as channels, then windows half as large
     Algorithm("halves", halves.conv2d, wide_strided, wins_in_halves, 1.5e-5, True, relu=True, residual=True),
     # images taken apart by their dilation, then winograd4
-    Algorithm("phases", phases.conv2d, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
+    Algorithm("phases", phases.conv2d, dilated_3x3, wins_in_phases, 1.5e-5, True),
     # patches packed straight into the panels of the matrix product
     Algorithm("im2col", conv.conv2d, always, always, relu=True, residual=True, pooled=conv.conv2d_relu_pool),
     # patches written out as a matrix first: to force, teach and measure
     Algorithm("im2col_explicit", unfold.conv2d_unfold, crops_nothing, never),
 )  # fmt: skip
 INPUT_GRADIENT = (
-    Algorithm("depthwise", depthwise.conv2d_dx, is_depthwise, several_groups),
+    Algorithm("depthwise", depthwise.conv2d_dx, is_depthwise, wins_by_planes_dx),
     Algorithm("winograd4", winograd.conv2d4_dx, plain_3x3, wins4_dx, 1.5e-5, True, onto=True),
-    Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, worth_tiles, 1e-5, True, onto=True),
-    Algorithm("winograd5", winograd.conv2d5_dx, plain_5x5, worth_tiles, 1.5e-5, True, onto=True),
-    Algorithm("winograd_stride2", winograd.conv2d_stride2_dx, strided_3x3_back, worth_tiles, 1e-5, True),
-    Algorithm("phases", phases.conv2d_dx, dilated_3x3, fills_tiles_in_phases, 1.5e-5, True),
+    Algorithm("winograd2", winograd.conv2d2_dx, plain_3x3, enough_channels_dx, 1e-5, True, onto=True),
+    Algorithm("winograd5", winograd.conv2d5_dx, plain_5x5, channels_from(12, 8), 1.5e-5, True, onto=True),
+    Algorithm("winograd_stride2", winograd.conv2d_stride2_dx, strided_3x3_back, channels_from(16, 16), 1e-5, True),
+    Algorithm("phases", phases.conv2d_dx, dilated_3x3, wins_in_phases, 1.5e-5, True),
     # products first, patches of an image added up behind them
     Algorithm("im2col_explicit", unfold.conv2d_dx_fold, crops_nothing, spreads),
     Algorithm("im2col", conv.conv2d_dx, always, always),
 )
 WEIGHT_GRADIENT = (
     Algorithm("depthwise", depthwise.conv2d_dw, is_depthwise, several_groups),
-    Algorithm("winograd4", winograd_dw.conv2d_dw, plain_3x3, many_channels, 5e-5, True),
-    Algorithm("winograd5", winograd_dw.conv2d5_dw, plain_5x5, worth_tiles, 5e-5, True),
-    Algorithm("winograd_stride2", winograd_dw.conv2d_stride2_dw, strided_3x3, worth_tiles, 2e-5, True),
-    Algorithm("halves", halves.conv2d_dw, wide_strided, wins_in_halves, 5e-5, True),
-    Algorithm("phases", phases.conv2d_dw, dilated_3x3, fills_tiles_in_phases, 5e-5, True),
+    Algorithm("winograd4", winograd_dw.conv2d_dw, plain_3x3, channels_from(8, 8, pairs=144), 5e-5, True),
+    Algorithm("winograd5", winograd_dw.conv2d5_dw, plain_5x5, channels_from(12, 6, pairs=64), 5e-5, True),
+    Algorithm("winograd_stride2", winograd_dw.conv2d_stride2_dw, strided_3x3, channels_from(16, 16), 2e-5, True),
+    Algorithm("halves", halves.conv2d_dw, wide_strided, wins_in_halves_dw, 5e-5, True),
+    Algorithm("phases", phases.conv2d_dw, dilated_3x3, wins_in_phases, 5e-5, True),
     Algorithm("im2col", conv.conv2d_dw, always, always),
     Algorithm("im2col_explicit", unfold.conv2d_dw_unfold, crops_nothing, never),
 )
