@@ -361,20 +361,21 @@ def forward_relu_pool(x, w, b, geom):
 def inference(x, w, b, geom, relu, pool, residual, kept):
     """conv2d_inference by the chosen algorithm, where it can end so; weights that it prepares are kept by its name."""
     a = choose("forward", geom)
-    prepared = ()
-    if a.prepare and w.nbytes <= WORTH_KEEPING:
-        key = (a.name, isa())
-        if key not in kept:
-            kept[key] = _computed(a.prepare, w, geom)
-        prepared = (kept[key],)
-        if kept[key] is NotImplemented:
-            return NotImplemented
-    if pool:
-        y = _computed(a.pooled, x, w, b, geom, *prepared) if a.pooled else NotImplemented
-        return y if y is NotImplemented else y[0]
-    if not a.relu or (residual is not None and not a.residual):
+    if not (a.pooled if pool else a.relu) or (residual is not None and not a.residual):
         return NotImplemented
-    return _computed(a.kernel, x, w, b, geom, relu, *((residual,) if a.residual else ()), *prepared)
+    arguments = [x, w, b, geom]
+    if not pool:
+        arguments += (relu, residual) if a.residual else (relu,)
+    if a.prepare and w.nbytes <= WORTH_KEEPING:
+        key = a.name, isa()
+        prepared = kept.get(key)
+        if prepared is None:
+            prepared = kept[key] = _computed(a.prepare, w, geom)
+        if prepared is NotImplemented:
+            return NotImplemented
+        arguments.append(prepared)
+    y = _computed(a.pooled if pool else a.kernel, *arguments)
+    return y[0] if pool and y is not NotImplemented else y
 
 
 def input_gradient(g, w, geom, onto=None):

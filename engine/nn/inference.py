@@ -28,7 +28,7 @@ def convolution(x, conv, bn=None, relu=False, pool=False, residual=None):
         sources = (*sources, bn.weight, bn.bias, buffers["running_mean"], buffers["running_var"])
     weights = _folded(conv, sources, eps, x._k)
     numbers = conv.stride, conv.padding, conv.dilation, conv.groups
-    return fused.conv2d_inference(x, *weights, *numbers, relu, pool, residual)
+    return fused.conv2d_inference(x, *weights, numbers, relu, pool, residual)
 
 
 def _fold(arrays, eps, k):

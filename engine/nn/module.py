@@ -66,10 +66,10 @@ class Module:
         table[name] = value
 
     def __getattr__(self, name):
-        for table in ("_parameters", "_buffers", "_modules"):
-            found = self.__dict__.get(table, {})
-            if name in found:
-                return found[name]
+        own = self.__dict__
+        for table in ("_modules", "_parameters", "_buffers"):  # what a forward asks for most comes first
+            if table in own and name in own[table]:
+                return own[table][name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __delattr__(self, name):

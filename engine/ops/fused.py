@@ -68,19 +68,24 @@ def conv2d_relu_pool(k, x, w, b=None, *, stride=1, padding=0, dilation=1, groups
     return y, (dx, dw, lambda g: k.channel_sum(g, y))
 
 
-def conv2d_inference(x, w, b, kept, stride, padding, dilation, groups, relu, pool, residual):
+def conv2d_inference(x, w, b, kept, numbers, relu, pool, residual):
     """conv2d of the Tensor x by the arrays w and b, plus a Tensor `residual` or None, then ReLU and 2x2 pooling where asked
     for; never recorded.
 
-    kept: a dict that belongs to these very w, where the backend may keep what it makes of them.
+    kept: a dict that belongs to these very w and b, where the geometry of the last input is kept, and by the backend what
+    it makes of w; numbers: stride, padding, dilation, groups.
     """
     k, a = x._k, x._array
-    geom = _convolution("conv2d", a, w, b, stride, padding, dilation, groups)
+    given, last = (a.shape, a.dtype, numbers), kept.get("last")
+    if last is None or last[0] != given:
+        last = kept["last"] = given, _convolution("conv2d", a, w, b, *numbers)
+    geom = last[1]
     if pool and min(geom.oh, geom.ow) < 2:
         raise _too_small(geom.y_shape)
     if residual is not None:
         residual = residual._array
-        check_floats("conv2d", input=a, residual=residual)
+        if residual.dtype is not a.dtype:
+            check_floats("conv2d", input=a, residual=residual)
         if residual.shape != geom.y_shape:
             raise ShapeError(f"conv2d: shapes {geom.y_shape} and {residual.shape} of what is added differ")
     return wrap(k.conv2d_inference(a, w, b, geom, relu, pool, residual, kept), k)
