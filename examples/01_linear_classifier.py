@@ -5,10 +5,8 @@ softmax, second row hinge): the score of an image is its likeness to the templat
 On CIFAR-10 a car, a horse with a head on either side and a blue sea can be made out.
 """
 
-import os
-
 import numpy as np
-from lecture import accuracy, batch, fit, load, options
+from lecture import accuracy, batch, fit, keep, load, options
 
 import engine
 from engine import nn, viz
@@ -30,6 +28,4 @@ for name, loss in (("softmax", nn.CrossEntropyLoss()), ("hinge", nn.MultiMarginL
     seconds = fit(model, train, epochs, loss=loss, optimizer=optimizer)
     print(f"{name:8} test accuracy {accuracy(model, test):.1%} after {seconds:.1f} s")
     templates.append(viz.filters(model, "fc").reshape(10, *shape))
-path = os.path.join(chosen.out, "01_templates.png")
-viz.save(path, sheets.pictures(np.concatenate(templates), 10))
-print(f"picture: {path}")
+keep(chosen, "01_templates.png", sheets.pictures(np.concatenate(templates), 10))

@@ -4,10 +4,8 @@ Look at: an accuracy that no single template reaches; the hidden units of 02_hid
 strokes, gaps and pieces of digits where the linear classifier had one blurred template for each class.
 """
 
-import os
-
 import numpy as np
-from lecture import accuracy, batch, fit, load, options
+from lecture import accuracy, batch, fit, keep, load, options
 
 import engine
 from engine import viz
@@ -28,6 +26,5 @@ strongest = np.argsort(-np.abs(second).sum(0) * np.linalg.norm(first, axis=1))[:
 patterns = first[strongest].reshape(-1, *shape)
 if not chosen.mnist and not chosen.cifar10:  # the embedded digits have 8x8 pixels, each repeated 4 by 4
     patterns = F.avg_pool2d(engine.from_numpy(patterns), 4).numpy()
-path = os.path.join(chosen.out, "02_hidden.png")
-viz.save(path, sheets.pictures(patterns, 10))
-print(f"picture of the {len(strongest)} units that weigh most: {path}")
+print(f"the {len(strongest)} units that weigh most:")
+keep(chosen, "02_hidden.png", sheets.pictures(patterns, 10))

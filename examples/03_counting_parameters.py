@@ -5,13 +5,10 @@ filters of its own; 10^4 where 100 filters are shared by all places. Nothing is 
 backend that knows shapes alone, and its summary counts.
 """
 
-import os
-
-from lecture import options
+from lecture import figure, keep, options
 
 import engine
 from engine import nn
-from engine.extras import needed
 
 chosen = options(__doc__)
 PIXELS = 1000
@@ -28,12 +25,11 @@ for name, net in nets.items():
     report = engine.summary(net, (1, side, side))
     counts[name] = report.parameters
     print(f"{name:26} {report.parameters:21,} {report.parameter_bytes / 1e6:13,.2f} MB")
-figure = needed("matplotlib.figure", "the picture").Figure(figsize=(7, 2.2), layout="constrained")
-axes = figure.add_subplot()
+drawing = figure(7, 2.2)
+axes = drawing.add_subplot()
 axes.barh(list(counts), list(counts.values()), color="tab:blue")
 axes.set(xscale="log", xlabel="parameters", xlim=(1e3, 1e14))
 for i, count in enumerate(counts.values()):
     axes.annotate(f"{count:,}", (count, i), (4, 0), textcoords="offset points", va="center", fontsize=8)
 axes.invert_yaxis()
-figure.savefig(os.path.join(chosen.out, "03_parameters.png"), dpi=120)
-print(f"picture: {chosen.out}/03_parameters.png")
+keep(chosen, "03_parameters.png", drawing)

@@ -5,12 +5,9 @@ locally connected one, which sees neighbourhoods but learns each place by itself
 one. The picture has accuracy, parameters and seconds side by side.
 """
 
-import os
-
-from lecture import accuracy, batch, fit, load, options
+from lecture import accuracy, batch, figure, fit, keep, load, options
 
 from engine import nn
-from engine.extras import needed
 
 chosen = options(__doc__)
 train, test = load(chosen)
@@ -36,13 +33,12 @@ for name, net in nets.items():
     seconds = fit(net, train, epochs=1 if chosen.quick else 5 if chosen.mnist or chosen.cifar10 else 30)
     rows.append((name, accuracy(net, test), sum(p.numel() for p in net.parameters()), seconds))
     print(f"{name:18} test accuracy {rows[-1][1]:.2%}, {rows[-1][2]:7,} parameters, {seconds:5.1f} s")
-figure = needed("matplotlib.figure", "the picture").Figure(figsize=(9, 2.6), layout="constrained")
+drawing = figure(9, 2.6)
 names = [row[0] for row in rows]
 for axes, label, values in zip(
-    figure.subplots(1, 3, sharey=True), ("test error in %", "parameters", "seconds of training"),
+    drawing.subplots(1, 3, sharey=True), ("test error in %", "parameters", "seconds of training"),
     ([100 - 100 * r[1] for r in rows], [r[2] for r in rows], [r[3] for r in rows]), strict=True,
 ):  # fmt: skip
     axes.barh(names, values)
     axes.set(xlabel=label)
-figure.savefig(os.path.join(chosen.out, "04_local.png"), dpi=120)
-print(f"picture: {chosen.out}/04_local.png")
+keep(chosen, "04_local.png", drawing)

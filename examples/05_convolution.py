@@ -5,10 +5,8 @@ that one filter makes of each; 05_maps.png, the six maps of six filters that wer
 four directions, blur, and the difference from the blur).
 """
 
-import os
-
 import numpy as np
-from lecture import batch, load, options
+from lecture import batch, figure, keep, load, options
 
 import engine
 from engine import viz
@@ -30,17 +28,16 @@ point = np.zeros((5, 5))
 point[2, 2] = 1
 drawn = np.stack([up / 10, up.T / 10, slant / 10, slant[:, ::-1] / 10, blur, point - blur])
 weight = np.repeat(drawn[:, None], 3, 1).astype("float32") / 3
-y = F.conv2d(engine.from_numpy(image), engine.from_numpy(weight))
-print(f"input {image.shape[1:]}, weights {weight.shape}: {weight.size} and 6 biases; output {y.shape[1:]}")
-viz.save(os.path.join(chosen.out, "05_maps.png"), sheets.activations(y.numpy()[0]))
+y = F.conv2d(engine.from_numpy(image), engine.from_numpy(weight), engine.zeros(6))
+print(f"input {image.shape[1:]}, weights {weight.shape}: {weight.size} and 6 biases (here 0); output {y.shape[1:]}")
+keep(chosen, "05_maps.png", sheets.activations(y.numpy()[0]))
 
-figure = needed("matplotlib.figure", "the picture").Figure(figsize=(9, 2.8), layout="constrained")
-for axes, (top, left) in zip(figure.subplots(1, 4), ((0, 0), (0, 1), (13, 13), (27, 27)), strict=True):
+drawing = figure(9, 2.8)
+for axes, (top, left) in zip(drawing.subplots(1, 4), ((0, 0), (0, 1), (13, 13), (27, 27)), strict=True):
     axes.imshow(viz.to_bytes(image)[0])
     axes.add_patch(
         needed("matplotlib.patches", "the picture").Rectangle((left - 0.5, top - 0.5), 5, 5, fill=False, ec="r")
     )
     axes.set_title(f"window at ({top}, {left})\ngives {y.numpy()[0, 0, top, left]:.2f}", fontsize=9)
     axes.axis("off")
-figure.savefig(os.path.join(chosen.out, "05_window.png"), dpi=120)
-print(f"pictures: {chosen.out}/05_maps.png and {chosen.out}/05_window.png")
+keep(chosen, "05_window.png", drawing)

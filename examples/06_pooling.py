@@ -4,13 +4,10 @@ Look at: 2x2 windows with stride 2 on the 4x4 slice, largest and mean; then the 
 pixels: it falls for both networks, but later where pooling has thrown away where exactly a stroke was.
 """
 
-import os
-
 import numpy as np
-from lecture import accuracy, batch, fit, load, options
+from lecture import accuracy, batch, figure, fit, keep, load, options
 
 import engine
-from engine.extras import needed
 from engine.nn import functional as F
 from engine.utils.data import TensorDataset
 from engine.vision import models
@@ -37,11 +34,10 @@ for name, pattern in patterns.items():
         moved[:, :, :, shift:] = images.numpy()[:, :, :, : images.shape[3] - shift]
         curves[name].append(accuracy(net, TensorDataset(engine.from_numpy(moved), labels)))
     print(f"{name:15} moved by 0 to 4 pixels: " + ", ".join(f"{share:.1%}" for share in curves[name]))
-figure = needed("matplotlib.figure", "the picture").Figure(figsize=(5, 3.4), layout="constrained")
-axes = figure.add_subplot()
+drawing = figure(5, 3.4)
+axes = drawing.add_subplot()
 for name, shares in curves.items():
     axes.plot(shifts, [100 * share for share in shares], marker="o", label=name)
 axes.set(xlabel="pixels to the right", ylabel="test accuracy in %", xticks=list(shifts))
 axes.legend()
-figure.savefig(os.path.join(chosen.out, "06_shift.png"), dpi=120)
-print(f"picture: {chosen.out}/06_shift.png")
+keep(chosen, "06_shift.png", drawing)

@@ -1,17 +1,14 @@
-"""AlexNet, ZFNet, VGG-16, GoogLeNet and ResNet side by side: layers, parameters, multiply-adds, receptive fields.
+"""LeNet-5, AlexNet (of 2012), ZFNet, VGG-16, GoogLeNet and three ResNets side by side: what each of them costs.
 
 Look at: VGG-16's parameters, nine tenths of them in its fully connected layers; GoogLeNet and ResNet, deeper and yet
 smaller, because they end in a global average; multiply-adds, which parameters say nothing about. Nothing is computed
 or allocated: shapes alone pass through the networks. The picture has one point for each network.
 """
 
-import os
-
-from lecture import options
+from lecture import figure, keep, options
 
 import engine
 from engine import nn
-from engine.extras import needed
 from engine.vision import models
 
 NAMES = "lenet5 alexnet2012 zfnet vgg16 googlenet resnet18 resnet50 resnet152".split()
@@ -29,11 +26,10 @@ print(f"{'network':12} {'layers':>6} {'parameters':>12} {'fully connected':>16} 
 for name, depth, parameters, dense, macs, memory in rows:
     print(f"{name:12} {depth:6} {parameters:12,} {dense:16.0%} {macs:15,} {memory / 1e6:9.1f} MB")
 
-figure = needed("matplotlib.figure", "the picture").Figure(figsize=(7, 4.5), layout="constrained")
-axes = figure.add_subplot()
+drawing = figure(7, 4.5)
+axes = drawing.add_subplot()
 for name, depth, parameters, _, macs, _ in rows:
     axes.scatter(macs, parameters, s=20 + 3 * depth, alpha=0.7, label=f"{name}, {depth} layers")
 axes.set(xscale="log", yscale="log", xlabel="multiply-adds of an image", ylabel="parameters")
-figure.legend(loc="outside right upper")
-figure.savefig(os.path.join(chosen.out, "09_nets.png"), dpi=120)
-print(f"picture: {chosen.out}/09_nets.png")
+drawing.legend(loc="outside right upper")
+keep(chosen, "09_nets.png", drawing)

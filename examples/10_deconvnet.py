@@ -1,28 +1,32 @@
-"""What do the layers see? The sheets of Zeiler and Fergus (2013): for the feature maps of three layers the nine patches
-of the test images that excite each most, and beside each what the deconvnet projects back from that one activation.
+"""What do the layers of a VGG-16 for small images see? For conv1_1, conv3_2 and conv5_3 the sheets of Zeiler and Fergus
+(2013): of each feature map the nine patches of the test images that excite it most, and left of them what the deconvnet
+projects back from that one activation; and the maps of one image.
 
-Look at: edges and colours in the first layer, corners and arcs in the second, parts (of CIFAR-10: wheels, wings, heads)
-in the third; within a block, patches that differ much and projections that are alike: that is what the map stands for.
+Look at: edges and colours in conv1_1, corners, arcs and parts in conv3_2, whole objects in conv5_3, whose units could see
+more than the image; within a block, patches that differ much and projections that are alike: that is what the map stands
+for. The maps themselves shrink from the image's size to almost nothing, and their number grows.
 """
 
-import os
-
-from lecture import accuracy, batch, fit, load, options
+from lecture import accuracy, batch, fit, keep, load, options
 
 from engine import viz
 from engine.vision import models
 from engine.viz import sheets
 
+VGG16 = "[(CONV-RELU)*2-POOL]*2-[(CONV-RELU)*3-POOL]*2-(CONV-RELU)*3-(FC-RELU)*2,SOFTMAX"  # without the last POOL
+
 chosen = options(__doc__)
 train, test = load(chosen)
 images, _ = batch(test, 200 if chosen.quick else 2000)
-model = models.from_pattern("[(CONV-RELU)*2-POOL]*3-(FC-RELU)*1,SOFTMAX", images.shape[1:])
-fit(model, train, epochs=1 if chosen.quick else 3 if chosen.cifar10 else 2 if chosen.mnist else 10, rate=0.001)
+model = models.from_pattern(VGG16, images.shape[1:], width=0.5)
+fit(model, train, epochs=1 if chosen.quick else 4 if chosen.cifar10 else 2 if chosen.mnist else 15, rate=0.001)
 print(f"test accuracy {accuracy(model, test):.1%}")
 
 fields = viz.receptive_fields(model, images.shape[1:])
-for layer in ("conv1_1_relu", "conv2_2_relu", "conv3_2_relu"):
-    best = viz.top_patches(model, layer, images, count=9)
-    path = os.path.join(chosen.out, f"10_patches_{layer}.png")
-    viz.save(path, sheets.patches(best))
-    print(f"{layer}: sees {fields[layer].size[0]} pixels; strongest activation {best.values.max():.1f}; {path}")
+print("layers:", ", ".join(name for name in fields if name.startswith("conv") and "relu" not in name))
+for layer in ("conv1_1", "conv3_2", "conv5_3"):
+    best = viz.top_patches(model, f"{layer}_relu", images, count=9)
+    side = fields[layer].size[0]
+    print(f"{layer}: a unit sees {side}x{side} pixels; strongest activation {best.values.max():.1f}")
+    keep(chosen, f"10_patches_{layer}.png", sheets.patches(best))
+    keep(chosen, f"10_maps_{layer}.png", sheets.activations(viz.activations(model, f"{layer}_relu", images[:1])[0]))

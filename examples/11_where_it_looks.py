@@ -5,10 +5,8 @@ Look at: saliency, noisy, but brightest on the object; guided backpropagation an
 Grad-CAM and occlusion, coarse, which say where the evidence for the class lies.
 """
 
-import os
-
 import numpy as np
-from lecture import accuracy, batch, fit, load, options
+from lecture import accuracy, batch, fit, keep, load, options
 
 from engine import viz
 from engine.vision import models
@@ -32,6 +30,5 @@ picture = sheets.attributions(
     viz.grad_cam(model, last, images),
     -viz.occlusion(model, images, size=6, stride=8 if chosen.quick else 2),
 )
-path = os.path.join(chosen.out, "11_where.png")
-viz.save(path, picture)
-print(f"rows: images, saliency, guided backpropagation, deconvnet, integrated gradients, Grad-CAM, occlusion: {path}")
+print("rows: images, saliency, guided backpropagation, deconvnet, integrated gradients, Grad-CAM, occlusion")
+keep(chosen, "11_where.png", picture)

@@ -214,3 +214,12 @@ def test_networks_without_batch_norm_are_trained_by_adam(name, optimizer):
 
     assert defaults(name, RECIPES["cifar10"])["optimizer"] == optimizer
     assert np.isclose(defaults("lenet5", RECIPES["mnist"])["lr"], 0.002)
+
+
+def test_what_is_no_pattern():
+    with pytest.raises(TypeError, match="a pattern is a str such as .*, got NoneType"):
+        models.from_pattern(None)
+    with pytest.raises(ValueError, match=r"there is no letter N behind a \* in the pattern 'SOFTMAX'"):
+        models.from_pattern("SOFTMAX", N=2)
+    with pytest.raises(ValueError, match="invalid choice: 'VGG16' .did you mean 'vgg16'?"):
+        models.create("VGG16")

@@ -16,7 +16,7 @@ from test_cli import cli, environment, rejected  # noqa: F401  (cli is a fixture
 
 from engine.viz import report
 
-Image = pytest.importorskip("PIL.Image", reason="Pillow, the extra [viz], is not installed")
+Image = pytest.importorskip("PIL.Image", reason="Pillow, the extra [vision], is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HEADINGS = [
     "Learning curves", "Confusion matrix", "Worst errors", "Filters", "Activation maps", "What feature maps stand for",
@@ -109,7 +109,7 @@ def test_interrupted_writing_leaves_the_old_page(run, monkeypatch):
     before = (run / "report.html").read_bytes()
     model, dataset, _ = trained.load(str(run))
     test = recipes.load(dataset, None, False)
-    monkeypatch.setattr(command.os, "replace", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(os, "replace", lambda *_: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         command.write(str(run), model, dataset, test)
     assert (run / "report.html").read_bytes() == before

@@ -106,6 +106,26 @@ def test_activations_are_those_before_a_relu_in_place(net):
     np.testing.assert_allclose(viz.activations(net, "4", x), np.maximum(before, 0), rtol=1e-5, atol=1e-6)
 
 
+def test_batches_and_no_grad_change_nothing(net, monkeypatch):
+    x = draw(5, 2, 12, 12)
+    calls = {
+        "saliency": lambda: viz.saliency(net, x, [0, 1, 2, 1, 0]),
+        "deconvnet": lambda: viz.deconvnet(net, "4", x, 3),
+        "integrated": lambda: viz.integrated_gradients(net, x, steps=3),
+        "grad_cam": lambda: viz.grad_cam(net, "4", x),
+        "activations": lambda: viz.activations(net, "4", x),
+        "probabilities": lambda: viz.probabilities(net, x),
+    }
+    whole = {name: call() for name, call in calls.items()}
+    monkeypatch.setattr(watching, "PIXELS", 2 * 144)  # three batches, the last of one image
+    for name, call in calls.items():
+        with engine.no_grad():
+            np.testing.assert_allclose(call(), whole[name], rtol=1e-4, atol=1e-5, err_msg=name)
+        assert whole[name].shape[0] == 5
+    with pytest.raises(ValueError, match="one for each of 5"):
+        viz.saliency(net, x, [0, 1])
+
+
 def test_models_are_left_as_they_were(net):
     net.train().zero_grad()
     net[1].eval()
@@ -146,9 +166,11 @@ def test_fields_are_what_a_unit_depends_on():
                 assert (rows[0], columns[0], rows[-1] + 1, columns[-1] + 1) == (top, left, bottom, right)
 
 
-def test_top_patches_find_the_strongest_units(net):
+def test_top_patches_find_the_strongest_units(net, monkeypatch):
     x = draw(20, 2, 12, 12)
-    best = viz.top_patches(net, "1", x, channels=[3, 0], count=5, batch_size=7)
+    monkeypatch.setattr(watching, "PIXELS", 7 * 144)  # three batches
+    best = viz.top_patches(net, "1", x, channels=[3, 0], count=5)
+    assert best.channels.tolist() == [3, 0]
     maps = viz.activations(net, "1", x)
     for row, channel in enumerate((3, 0)):
         peaks = maps[:, channel].reshape(20, -1).max(1)
@@ -162,6 +184,29 @@ def test_top_patches_find_the_strongest_units(net):
                 alone = F.conv2d(engine.from_numpy(patch[None]), net[0].weight, net[0].bias)[0, channel, 0, 0].item()
                 assert alone == pytest.approx(value, rel=1e-4)
     assert best.projections.shape == (2, 5, 2, 3, 3) and np.abs(best.projections).max() > 0
+
+
+def test_evolution_is_the_top_patch_of_each_snapshot():
+    engine.manual_seed(3)
+    net, other = (nn.Sequential(nn.Conv2d(1, 12, 3), nn.BatchNorm2d(12), nn.ReLU()) for _ in range(2))
+    x = draw(6, 1, 9, 9)
+    own = {name: t.clone() for name, t in net.state_dict().items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        formed = viz.evolution(net, "2", x, [other.state_dict(), own], channels=[4, 11])
+    assert all((t == own[name]).all().item() for name, t in net.state_dict().items())
+    for row, model in enumerate((other, net)):
+        with pytest.warns(UserWarning, match="never trained"):
+            best = viz.top_patches(model, "2", x, [4, 11], count=1)
+        for name in ("values", "which", "images", "projections"):
+            assert (getattr(formed, name)[row] == getattr(best, name)[:, 0]).all(), name
+    assert formed.channels.tolist() == [4, 11] and viz.sheets.evolution(formed).ndim == 3
+    net(engine.from_numpy(x))
+    assert len(viz.evolution(net, "2", x, [own, net.state_dict()]).channels) == 8
+    with pytest.raises(RuntimeError, match="Missing key"):
+        viz.evolution(net, "2", x, [{}])
+    with pytest.raises(ValueError, match="snapshots must be state dicts of the model, got none"):
+        viz.evolution(net, "2", x, [])
 
 
 def test_occlusion_finds_the_one_square_that_matters():
@@ -192,7 +237,7 @@ def test_confusion_and_the_surest_errors():
     net = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
     x = draw(5, 1, 2, 2)
     want = net(engine.from_numpy(x)).softmax(1).detach().numpy()
-    np.testing.assert_allclose(viz.probabilities(net, x, batch_size=2), want, rtol=1e-5)
+    np.testing.assert_allclose(viz.probabilities(net, x), want, rtol=1e-5)
 
 
 def test_pictures(tmp_path):
@@ -204,9 +249,25 @@ def test_pictures(tmp_path):
     sheet = viz.grid(np.zeros((3, 2, 2, 3), "uint8"), columns=2, gap=1, enlarge=2)
     assert sheet.shape == (9, 9, 3) and sheet[5:, 5:].min() == 255 and sheet[:4, :4].max() == 0
     assert viz.kernels(draw(4, 3, 5, 5)).shape == (4, 3, 5, 5) and viz.kernels(draw(4, 2, 5, 5)).shape == (8, 1, 5, 5)
-    image = pytest.importorskip("PIL.Image", reason="Pillow, the extra [viz], is not installed")
+    with pytest.raises(ValueError, match="viz.sheets makes a picture of what a method gave"):
+        viz.save(str(tmp_path / "a.png"), x)
+    image = pytest.importorskip("PIL.Image", reason="Pillow, the extra [vision], is not installed")
     viz.save(str(tmp_path / "a.png"), sheet)
     assert (np.asarray(image.open(tmp_path / "a.png")) == sheet).all()
+
+
+def test_show_draws_in_the_current_figure(monkeypatch):
+    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib, the extra [viz], is not installed")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    shown = []
+    monkeypatch.setattr(pyplot, "show", lambda: shown.append(pyplot.gca()))
+    picture = np.arange(6, dtype="uint8").reshape(2, 3)
+    viz.show(picture, "a title")
+    (axes,) = shown
+    assert (axes.images[0].get_array() == picture).all() and axes.get_title() == "a title" and not axes.axison
+    pyplot.close("all")
 
 
 MISTAKES = {
@@ -226,6 +287,17 @@ MISTAKES = {
     "size": (lambda net, x: viz.saliency(net, x[:, :, :9]), r"6 \(Linear"),
     "class": (lambda net, x: viz.saliency(net, x, 3), r"classes must be one of 0..2"),
     "channel": (lambda net, x: viz.deconvnet(net, "4", x, 6), r"layer '4' has channels 0..5, got 6"),
+    "half a channel": (lambda net, x: viz.deconvnet(net, "4", x, 1.5), r"has channels 0..5, got 1.5"),
+    "channel of maximise": (lambda net, x: viz.maximise(net, "4", 6, (2, 12, 12)), r"'4' has channels 0..5, got 6"),
+    "channels": (lambda net, x: viz.top_patches(net, "4", x, [0, 6], 1), r"'4' has channels 0..5, got "),
+    "baseline": (
+        lambda net, x: viz.integrated_gradients(net, x, baseline=np.zeros(5)),
+        r"baseline must be a number or an image \(2, 12, 12\), got shape \(5,\)",
+    ),
+    "nothing to filter": (
+        lambda net, x: viz.filters(nn.Sequential(nn.ReLU())),
+        "Sequential has no convolution and no fully connected layer",
+    ),
     "no maps": (lambda net, x: viz.grad_cam(net, "6", x), r"gives shape \(2, 3\); choose one that gives maps"),
     "whole image": (
         lambda net, x: viz.top_patches(net, "6", x, count=1),
@@ -258,8 +330,18 @@ def test_layers_that_are_not_called_and_models_that_are_none(net):
 
 def test_untrained_batch_norms_are_noticed():
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten())
-    with pytest.warns(UserWarning, match="activations: the model was never trained"):
+    with pytest.warns(UserWarning, match="activations: the model was never trained") as caught:
         viz.activations(net, "1", draw(1, 1, 5, 5))
+    assert caught[0].filename == __file__  # where it was called, not inside the package
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning):
+            viz.deconvnet(net, "1", draw(1, 1, 5, 5))
+    assert net.training and not any(m._hooks for m in net.modules())
+    last = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.BatchNorm1d(3))
+    with pytest.warns(UserWarning, match="saliency: the model was never trained") as caught:
+        viz.saliency(last, draw(1, 1, 2, 2))
+    assert caught[0].filename == __file__
     net(engine.from_numpy(draw(4, 1, 5, 5)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

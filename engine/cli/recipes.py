@@ -7,9 +7,13 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import engine
 from engine import nn, optim
 from engine.cli.command import CommandError
+from engine.progress import progress
+from engine.utils.data import DataLoader, Subset
 from engine.vision import datasets, transforms
 from engine.vision.models import DiscriminativeLoss, MeanPenalty, create
 
@@ -56,6 +60,15 @@ RECIPES = {
     ),
 }  # fmt: skip
 
+
+class _ImageNet:
+    """How published networks take pictures of ImageNet; its files are not read here."""
+
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    classes = tuple(f"class {number}" for number in range(1000))
+
+
+TRAINED_ON = {**RECIPES, "imagenet": Recipe(_ImageNet, 224, "vgg16", 90, 256, "sgd", 0.1)}  # what weights may be of
 OPTIMIZERS = {  # name -> constructor(parameters, learning rate, weight decay)
     "sgd": lambda ps, lr, decay: optim.SGD(ps, lr=lr, momentum=0.9, nesterov=True, weight_decay=decay),
     "adam": lambda ps, lr, decay: optim.Adam(ps, lr=lr, weight_decay=decay),
@@ -106,6 +119,8 @@ def to_input(recipe: Recipe, augment: bool = False):
 
 def load(name: str, root: str | None, train: bool, download: bool = False):
     """The training (augmented) or test set; CommandError when its files are missing or damaged."""
+    if name not in RECIPES:
+        raise CommandError(f"there are no images of {name} here: name picture files with --image")
     recipe = RECIPES[name]
     transform = to_input(recipe, augment=train)
     if name == "digits":
@@ -118,6 +133,13 @@ def load(name: str, root: str | None, train: bool, download: bool = False):
         return recipe.data(root or DEFAULT_ROOT, train=train, transform=transform, download=download)
     except (OSError, ValueError, RuntimeError) as error:
         raise CommandError(str(error)) from error
+
+
+def first(data, count: int):
+    """The first `count` images [N, C, H, W] of a data set and their labels [N], as arrays."""
+    batches = progress(DataLoader(Subset(data, range(count)), batch_size=min(count, 500)), "test images")
+    images, labels = zip(*((x.numpy(), y.numpy()) for x, y in batches), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
 
 
 def add_root(parser: argparse.ArgumentParser) -> None:

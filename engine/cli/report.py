@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import tempfile
 
 import engine
 from engine import nn, viz
 from engine.cli import recipes, trained
 from engine.cli.command import Command, CommandError
 from engine.progress import progress
-from engine.utils.data import DataLoader, Subset
+from engine.serialization import atomic_write
 from engine.viz import report, sheets
 
 IMAGES, PATCHED, LOOKED_AT = 1000, 256, 8  # test images that errors and patches are sought in; that are drawn
@@ -37,8 +36,7 @@ def run(options: argparse.Namespace) -> int:
 def write(folder: str, model, dataset: str, test) -> str:
     """The page of a run, from its curve.csv, log and network; replaced all at once. Its path."""
     recipe = recipes.RECIPES[dataset]
-    images, labels = next(iter(DataLoader(Subset(test, range(min(len(test), IMAGES))), batch_size=IMAGES)))
-    images, labels = images.numpy(), labels.numpy()
+    images, labels = recipes.first(test, min(len(test), IMAGES))
     with open(os.path.join(folder, "log.txt"), encoding="utf-8") as file:
         headline = file.readline().strip()
     with open(os.path.join(folder, "curve.csv"), encoding="utf-8", newline="") as file:
@@ -54,15 +52,7 @@ def write(folder: str, model, dataset: str, test) -> str:
     sections += [*_layers(model, images), ("Layers", "What they give and cost.", report.layer_table(table))]
     text = report.page(f"{os.path.basename(os.path.abspath(folder))}: a trained network", facts, sections)
     path = os.path.join(folder, "report.html")
-    descriptor, unfinished = tempfile.mkstemp(dir=folder, suffix=".html")
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(unfinished, 0o644)
-        os.replace(unfinished, path)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+    atomic_write(path, text.encode())
     return path
 
 

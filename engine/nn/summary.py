@@ -45,11 +45,12 @@ class Summary:
     activation_bytes: int = 0
 
     def _table(self):
-        head = ("layer", "kind", "output", "parameters", "mult-adds", "memory", "field")
+        head = ("layer", "kind", "output", "parameters", "mult-adds", "memory", "field", "stride")
         rows = [
             (
                 layer.path or "model", layer.kind, _sizes(layer.output), _count(layer.parameters), _count(layer.macs),
                 _memory(layer.bytes), "all" if layer.field is None else _sizes(layer.field),
+                "-" if layer.stride is None else _sizes(layer.stride),
             )
             for layer in self.layers
         ]  # fmt: skip

@@ -62,7 +62,7 @@ def kernels(weight) -> np.ndarray:
 
 
 def save(path: str, picture) -> None:
-    """Write a byte picture [H, W] or [H, W, 3], such as `grid` gives, to an image file. Needs Pillow, the extra [viz]."""
+    """Write a byte picture [H, W] or [H, W, 3], such as `grid` gives, to an image file. Needs Pillow, the extra [vision]."""
     needed("PIL.Image", "a picture file").fromarray(_picture("save", picture)).save(path)
 
 
@@ -79,5 +79,8 @@ def show(picture, title: str = ""):
 def _picture(what, picture):
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
-        raise ValueError(f"{what}: expected bytes [H, W] or [H, W, 3], got {picture.dtype} of shape {picture.shape}")
+        raise ValueError(
+            f"{what}: expected bytes [H, W] or [H, W, 3], got {picture.dtype} of shape {picture.shape}; "
+            "viz.sheets makes a picture of what a method gave, viz.grid one of the images of viz.to_bytes"
+        )
     return picture

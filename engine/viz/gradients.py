@@ -7,7 +7,8 @@ All of them are one walk back through the tape; guided backpropagation and the d
     guided      g where both are                                           (Springenberg et al. 2014, arXiv:1412.6806)
 
 Max pooling's derivative puts values where the maxima were (the switches), that of a convolution is the transposed filters
-and that of batch norm in evaluation mode its scale: with the ReLU's rule that is the deconvnet, of any model.
+and that of batch norm in evaluation mode its scale: with the ReLU's rule that is the deconvnet, of any model. Other
+activations (tanh, leaky ones) keep their own derivative in all three.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import engine
 from engine import autograd
 from engine.nn import functional as F
 from engine.progress import progress
-from engine.viz.watching import Watching, as_images, chosen, scores_of
+from engine.viz.watching import Watching, as_images, check_channel, chosen, in_parts, scores_of
 
 
 def saliency(model, images, classes=None) -> np.ndarray:
@@ -42,12 +43,14 @@ def deconvnet(model, layer: str, images, channel: int | None = None, strongest: 
     channel    the feature map to project; None: all of them
     strongest  of the map only its largest activation
     """
-    x = as_images("deconvnet", images)
-    x.requires_grad_()
-    with Watching("deconvnet", model, layer) as seen:
-        model(x)
-    maps = seen.output
-    return _projected(x, maps, _seed("deconvnet", layer, maps, channel, strongest), _rectified)
+
+    def project(x, _):
+        with Watching("deconvnet", model, layer) as seen:
+            model(x)
+        maps = seen.output
+        return _projected(x, maps, _seed("deconvnet", layer, maps, channel, strongest), _rectified)
+
+    return _over("deconvnet", images, None, project)
 
 
 def integrated_gradients(model, images, classes=None, baseline=None, steps: int = 32) -> np.ndarray:
@@ -59,36 +62,67 @@ def integrated_gradients(model, images, classes=None, baseline=None, steps: int 
     what = "integrated_gradients"
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"{what}: steps must be a positive int, got {steps!r}")
-    x = as_images(what, images).numpy()
-    start = np.zeros_like(x[:1]) if baseline is None else np.broadcast_to(np.asarray(baseline, "float32"), x.shape)
-    if classes is None:
-        with engine.no_grad(), Watching(what, model):
-            classes = scores_of(what, model(engine.from_numpy(x))).numpy().argmax(1)
-    total = np.zeros_like(x)
-    for step in progress(range(steps), what):
-        total += _by_scores(what, model, start + (step + 0.5) / steps * (x - start), classes, None)
-    return total / steps * (x - start)
+    start = np.asarray(0 if baseline is None else baseline, "float32")
+
+    def share(pixels, chosen_ones):
+        x = pixels.detach().numpy()
+        if start.ndim and start.shape != x.shape[1:]:
+            raise ValueError(f"{what}: baseline must be a number or an image {x.shape[1:]}, got shape {start.shape}")
+        if chosen_ones is None:
+            with engine.no_grad(), Watching(what, model):
+                chosen_ones = scores_of(what, model(pixels)).numpy().argmax(1)
+        total = np.zeros_like(x)
+        for step in progress(range(steps), "steps"):
+            between = engine.from_numpy(start + (step + 0.5) / steps * (x - start)).requires_grad_()
+            total += _gradient(what, model, between, chosen_ones, None)
+        return total / steps * (x - start)
+
+    return _over(what, images, classes, share)
 
 
 def grad_cam(model, layer: str, images, classes=None) -> np.ndarray:
     """Where in the image a layer speaks for a class, [N, H, W] of at least 0: its maps, weighted by the mean gradient of
     the score, summed, what is below 0 cut off, enlarged to the image (Selvaraju et al. 2016, arXiv:1610.02391)."""
-    x = as_images("grad_cam", images)
-    x.requires_grad_()
-    with Watching("grad_cam", model, layer) as seen:
-        score = chosen("grad_cam", scores_of("grad_cam", model(x)), classes)
-    maps = seen.output
-    if maps.ndim != 4:
-        raise ValueError(f"grad_cam: layer {layer!r} gives shape {maps.shape}; choose one that gives maps [N, C, H, W]")
-    (g,) = autograd.grad(score.sum(), maps)
-    weights = g.numpy().mean((2, 3), keepdims=True)
-    cam = np.maximum((weights * maps.detach().numpy()).sum(1, keepdims=True), 0)
-    return F.interpolate(engine.from_numpy(cam), x.shape[2:], mode="bilinear", align_corners=False).numpy()[:, 0]
+
+    def locate(x, classes):
+        with Watching("grad_cam", model, layer) as seen:
+            score = chosen("grad_cam", scores_of("grad_cam", model(x)), classes)
+        maps = seen.output
+        if maps.ndim != 4:
+            raise ValueError(
+                f"grad_cam: layer {layer!r} gives shape {maps.shape}; choose one that gives maps [N, C, H, W]"
+            )
+        (g,) = autograd.grad(score.sum(), maps)
+        weights = g.numpy().mean((2, 3), keepdims=True)
+        cam = np.maximum((weights * maps.detach().numpy()).sum(1, keepdims=True), 0)
+        return F.interpolate(engine.from_numpy(cam), x.shape[2:], mode="bilinear", align_corners=False).numpy()[:, 0]
+
+    return _over("grad_cam", images, classes, locate)
+
+
+def _over(what, images, classes, look):
+    """`look(x, classes)` of the images in batches, [N, ...]: each x a leaf that gradients reach, also within no_grad."""
+    x = as_images(what, images).numpy()
+    classes = None if classes is None else np.asarray(classes)
+    if classes is not None and classes.ndim and classes.shape != x.shape[:1]:
+        raise ValueError(
+            f"{what}: classes must be one for all images or one for each of {len(x)}, got {classes.tolist()}"
+        )
+    found, done = [], 0
+    with engine.enable_grad():
+        for part in in_parts(what, x):
+            own = classes[done : done + len(part)] if classes is not None and classes.ndim else classes
+            found.append(look(engine.from_numpy(part).requires_grad_(), own))
+            done += len(part)
+    return np.concatenate(found)
 
 
 def _by_scores(what, model, images, classes, rule):
-    x = as_images(what, images)
-    x.requires_grad_()
+    return _over(what, images, classes, lambda x, own: _gradient(what, model, x, own, rule))
+
+
+def _gradient(what, model, x, classes, rule):
+    """What the scores of `classes` owe to x, by `rule` where the way back meets a ReLU."""
     with Watching(what, model):
         score = chosen(what, scores_of(what, model(x)), classes)
     return _projected(x, score, np.ones(score.shape, "float32"), rule)
@@ -98,8 +132,7 @@ def _seed(what, layer, maps, channel, strongest):
     """The activations above 0 that are to be projected, 0 elsewhere."""
     a = np.maximum(maps.detach().numpy(), 0)
     if channel is not None:
-        if not 0 <= channel < a.shape[1]:
-            raise ValueError(f"{what}: layer {layer!r} has channels 0..{a.shape[1] - 1}, got {channel}")
+        check_channel(what, layer, channel, a.shape[1])
         a = np.where((np.arange(a.shape[1]) == channel).reshape(-1, *[1] * (a.ndim - 2)), a, 0)
     if strongest:
         flat = a.reshape(len(a), -1)

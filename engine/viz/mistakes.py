@@ -7,17 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 import engine
-from engine.progress import progress
-from engine.viz.watching import Watching, as_images, scores_of
+from engine.viz.watching import Watching, as_images, in_parts, scores_of
 
 
-def probabilities(model, images, batch_size: int = 256) -> np.ndarray:
+def probabilities(model, images) -> np.ndarray:
     """The softmax of a model's scores for images [N, C, H, W]: [N, K]."""
     x = as_images("probabilities", images).numpy()
     with engine.no_grad(), Watching("probabilities", model, together=True):
         parts = [
-            scores_of("probabilities", model(engine.from_numpy(x[i : i + batch_size]))).softmax(1).numpy()
-            for i in progress(range(0, max(len(x), 1), batch_size), "probabilities")
+            scores_of("probabilities", model(engine.from_numpy(part))).softmax(1).numpy()
+            for part in in_parts("probabilities", x)
         ]
     return np.concatenate(parts)
 

@@ -7,7 +7,7 @@ import numpy as np
 import engine
 from engine import autograd
 from engine.progress import progress
-from engine.viz.watching import Watching, as_images, chosen, scores_of
+from engine.viz.watching import Watching, as_images, check_channel, chosen, scores_of
 
 
 def occlusion(model, images, classes=None, size: int = 5, stride: int = 2, fill: float = 0.0) -> np.ndarray:
@@ -52,8 +52,7 @@ def maximise(model, layer: str, channel: int, input_size, steps: int = 128, rate
             x = engine.from_numpy(np.roll(image, moved, (2, 3)))
             x.requires_grad_()
             model(x)
-            if not 0 <= channel < seen.output.shape[1]:
-                raise ValueError(f"maximise: layer {layer!r} has channels 0..{seen.output.shape[1] - 1}, got {channel}")
+            check_channel("maximise", layer, channel, seen.output.shape[1])
             (g,) = autograd.grad(seen.output[:, channel].mean(), x)
             g = np.roll(g.numpy(), -moved, (2, 3))
             image = (1 - decay) * image + rate * 0.1 * g / (np.sqrt(np.mean(g * g)) + 1e-8)

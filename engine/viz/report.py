@@ -40,7 +40,7 @@ def page(title: str, facts: dict[str, object], sections: list[tuple[str, str, st
 
 
 def picture(pixels, caption: str) -> str:
-    """A figure of bytes [H, W] or [H, W, 3]. Needs Pillow, the extra [viz]."""
+    """A figure of bytes [H, W] or [H, W, 3]. Needs Pillow, the extra [vision]."""
     file = io.BytesIO()
     image = needed("PIL.Image", "a picture in the report").fromarray(pixels)
     image.save(file, "PNG", optimize=True)

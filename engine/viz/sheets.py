@@ -41,6 +41,15 @@ def patches(best) -> np.ndarray:
     return grid(np.stack(blocks), across, 4, max(1, 48 // size))
 
 
+def evolution(formed) -> np.ndarray:
+    """The `viz.evolution`: a column for each snapshot; for each feature map a row of the patches that excite it most and
+    below it one of their projections."""
+    rows = []
+    for shown, seen in zip(formed.images.swapaxes(0, 1), formed.projections.swapaxes(0, 1), strict=True):
+        rows += [_coloured(shown), _coloured(seen, centred=True)]
+    return grid(np.concatenate(rows), len(formed.images), 2, max(1, 48 // formed.images.shape[-1]))
+
+
 def confusion(counts) -> np.ndarray:
     """A confusion matrix [K, K], each row from white (none) to black (all of that class)."""
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)

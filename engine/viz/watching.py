@@ -5,12 +5,17 @@ Everything of engine.viz looks at models through this: any Module serves, by the
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 
 import engine
 from engine import nn
+from engine.progress import progress
+
+PIXELS = 2**18  # that go through a model at once: 256 images of 32x32, 5 of 224x224, with VGG-16's maps about 1 GB
 
 
 def as_images(what, images):
@@ -31,6 +36,12 @@ def as_images(what, images):
     return engine.from_numpy(np.array(x, "float32"))
 
 
+def in_parts(what: str, x: np.ndarray) -> Iterator[np.ndarray]:
+    """The images [N, C, H, W] in batches of about PIXELS, with a progress bar named `what`; one empty batch of none."""
+    count = max(PIXELS // max(x.shape[2] * x.shape[3], 1), 1)
+    return (x[i : i + count] for i in progress(range(0, max(len(x), 1), count), what))
+
+
 def layer_of(what: str, model: nn.Module, layer: str) -> nn.Module:
     """The module of `model` at the path `layer`; ValueError with the paths there are."""
     modules = dict(model.named_modules())
@@ -38,6 +49,12 @@ def layer_of(what: str, model: nn.Module, layer: str) -> nn.Module:
         names = ", ".join(name for name in modules if name)
         raise ValueError(f"{what}: {type(model).__name__} has no layer {layer!r}; there are {names or 'none'}")
     return modules[layer]
+
+
+def check_channel(what: str, layer: str, channel, count: int) -> None:
+    """ValueError unless `channel` is one of the `count` feature maps of `layer`."""
+    if not isinstance(channel, (int, np.integer)) or not 0 <= channel < count:
+        raise ValueError(f"{what}: layer {layer!r} has channels 0..{count - 1}, got {channel!r}")
 
 
 class Watching:
@@ -56,13 +73,14 @@ class Watching:
         self.seen = None
 
     def __enter__(self) -> Watching:
+        if any(_is_new(m) for m in self.model.modules()):
+            text = f"{self.what}: the model was never trained: its batch norms have seen nothing"
+            warnings.warn(text, stacklevel=_level_outside())
         self.training = [(m, m.training) for m in self.model.modules()]
         self.handles = [] if self.together else [m.register_forward_hook(_look_on) for m, _ in self.training]
         if self.watched is not None:
             self.handles.append(self.watched.register_forward_hook(self._keep))
         self.model.eval()
-        if any(isinstance(m, nn.BatchNorm2d) and _is_new(m) for m, _ in self.training):
-            warnings.warn(f"{self.what}: the model was never trained: its batch norms have seen nothing", stacklevel=3)
         return self
 
     def __exit__(self, *exception) -> None:
@@ -92,8 +110,18 @@ def _look_on(*_):
     """A hook that only keeps layers from being computed as one."""
 
 
-def _is_new(norm: nn.BatchNorm2d) -> bool:
-    return norm.num_batches_tracked is not None and norm.num_batches_tracked.item() == 0
+def _is_new(module: nn.Module) -> bool:
+    """Whether this is a norm that counts its batches and has seen none; of other layers nobody can tell."""
+    seen = getattr(module, "num_batches_tracked", None)
+    return isinstance(seen, engine.Tensor) and seen.item() == 0
+
+
+def _level_outside() -> int:
+    """The stacklevel of the first caller outside of engine.viz, for a warning given where this is called."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("engine.viz."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def scores_of(what, y):

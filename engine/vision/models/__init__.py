@@ -68,6 +68,8 @@ def create(model: str, in_shape=None, num_classes: int | None = None, width: flo
 
     What is None is what the network was made for. ValueError where there is none of that name, or it does not fit.
     """
+    if model not in MODELS and model.lower() in MODELS:
+        raise ValueError(f"invalid choice: {model!r} (did you mean {model.lower()!r}?)")
     if is_pattern(model):
         return from_pattern(model, in_shape or _COLOUR, num_classes or 10, width)
     if model not in MODELS:

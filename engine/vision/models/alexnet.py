@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine import nn
-from engine.vision.models.common import SMALL, channels, initialize, no_download, pooled
+from engine.vision.models.common import SMALL, channels, classifier, initialize, no_download, pooled
 
 
 class AlexNet(nn.Module):
@@ -97,19 +97,6 @@ class AlexNet2012(nn.Module):
 def response_norm():
     """x / (2 + 1e-4 * sum of the squares of 5 neighbouring channels) ** 0.75; PyTorch's alpha is of their mean."""
     return nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
-
-
-def classifier(inputs: int, hidden: int, num_classes: int, dropout: float) -> nn.Sequential:
-    """Three fully connected layers; dropout is of the outputs of the first two."""
-    return nn.Sequential(
-        nn.Linear(inputs, hidden),
-        nn.ReLU(inplace=True),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, hidden),
-        nn.ReLU(inplace=True),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, num_classes),
-    )
 
 
 def initialize_2012(model, ones=()) -> None:

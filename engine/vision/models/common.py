@@ -1,4 +1,4 @@
-"""What the families of networks share: widths, small images, torchvision's arguments about weights, how weights start."""
+"""What the families of networks share: widths, classifiers, small images, torchvision's arguments about weights, how weights start."""
 
 from __future__ import annotations
 
@@ -45,6 +45,19 @@ def initialize(model, linear: bool = False) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if linear and isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def classifier(inputs: int, hidden: int, num_classes: int, dropout: float) -> nn.Sequential:
+    """Three fully connected layers; dropout is of the outputs of the first two."""
+    return nn.Sequential(
+        nn.Linear(inputs, hidden),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, num_classes),
+    )
 
 
 def pooled(size: int, times: int) -> int:

@@ -31,6 +31,8 @@ def from_pattern(
     Layers are named conv1_1, conv1_1_relu, ..., pool1, conv2_1, ..., fc1, fc1_relu, scores. PatternError, a ValueError,
     shows what is wrong and where.
     """
+    if not isinstance(pattern, str):
+        raise TypeError(f"a pattern is a str such as '[CONV-RELU-POOL]*2,SOFTMAX', got {type(pattern).__name__}")
     sizes = tuple(in_shape)
     if len(sizes) != 3 or min(sizes) < 1:
         raise ValueError(f"in_shape must be the channels, height and width of an image, got {in_shape!r}")
@@ -38,6 +40,9 @@ def from_pattern(
         if len(letter) != 1 or not letter.isalpha() or not isinstance(count, int) or count < 0:
             raise ValueError(f"a letter of the pattern stands for a number from 0 on, got {letter}={count!r}")
     read = parse(pattern, {letter.upper(): count for letter, count in counts.items()})
+    for letter in counts:
+        if letter.upper() not in read.letters:
+            raise ValueError(f"there is no letter {letter} behind a * in the pattern {pattern!r}")
     builder = _Builder(read, sizes, width)
     for word in read.words:
         getattr(builder, word.kind.lower())(word)

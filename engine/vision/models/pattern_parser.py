@@ -41,11 +41,13 @@ class Word:
 
 @dataclass(frozen=True)
 class Pattern:
-    """The words in order, repetitions written out; `mentioned`: the kinds that occur, also those repeated 0 times."""
+    """The words in order, repetitions written out; `mentioned`: the kinds that occur, also those repeated 0 times;
+    `letters`: those that stand for numbers."""
 
     text: str
     words: tuple[Word, ...]
     mentioned: frozenset[str]
+    letters: frozenset[str]
 
     def error(self, message: str, word: Word) -> PatternError:
         """A PatternError that points at a word."""
@@ -56,7 +58,7 @@ def parse(text: str, counts: Mapping[str, int]) -> Pattern:
     """The Pattern that `text` spells; `counts` are the numbers that letters in it stand for."""
     parser = _Parser(" ".join(text.splitlines()), counts)
     words = parser.pattern()
-    return Pattern(parser.text, tuple(words), frozenset(parser.mentioned))
+    return Pattern(parser.text, tuple(words), frozenset(parser.mentioned), frozenset(parser.letters))
 
 
 class _Parser:
@@ -65,6 +67,7 @@ class _Parser:
     def __init__(self, text, counts):
         self.text, self.counts, self.at, self.depth = text, counts, 0, 0
         self.mentioned: set[str] = set()
+        self.letters: set[str] = set()
 
     def pattern(self) -> list[Word]:
         words = []
@@ -115,12 +118,12 @@ class _Parser:
         if spelled not in WORDS:
             raise self._error(f"unknown layer {spelled}; there are {', '.join(WORDS)}", start)
         self.mentioned.add(spelled)
-        size = self._number(f"{spelled} takes a size", spelled != "RELU")
+        size = self._number(allowed=spelled != "RELU")
         stride = None
         if self._match("/"):
             if spelled not in ("CONV", "POOL"):
                 raise self._error(f"{spelled} has no stride", self.at - 1)
-            stride = self._number("", True)
+            stride = self._number()
             if stride is None:
                 raise self._error('expected the stride behind "/"')
         optional = bool(self._match(r"\?"))
@@ -128,7 +131,7 @@ class _Parser:
             raise self._error("only POOL may be left open with a ?", self.at - 1)
         return Word(spelled, size, stride, optional, start)
 
-    def _number(self, what: str, allowed: bool) -> int | None:
+    def _number(self, allowed: bool = True) -> int | None:
         """The positive number that follows at once, if one does."""
         start, digits = self.at, re.compile(r"\d+").match(self.text, self.at)
         if digits is None:
@@ -149,6 +152,7 @@ class _Parser:
             raise self._error('expected a number, or a letter such as N, behind "*"', start)
         if letter not in self.counts:
             raise self._error(f"{letter} has no value: write a number for it, or from_pattern(..., {letter}=2)", start)
+        self.letters.add(letter)
         return self.counts[letter]
 
     def _check_length(self, words, count=1, position=None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine import nn
-from engine.vision.models.common import SMALL, channels, initialize, no_download
+from engine.vision.models.common import SMALL, channels, classifier, initialize, no_download
 
 CONVOLUTIONS = {  # configuration -> how many in each of the stages of 64, 128, 256, 512 and 512 channels
     "A": (1, 1, 2, 2, 2),
@@ -35,15 +35,7 @@ class VGG(nn.Module):
         hidden = channels(4096, width)
         self.features = features
         self.avgpool = nn.AdaptiveAvgPool2d((pooled, pooled))
-        self.classifier = nn.Sequential(
-            nn.Linear(outputs * pooled * pooled, hidden),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, num_classes),
-        )
+        self.classifier = classifier(outputs * pooled * pooled, hidden, num_classes, dropout)
         if init_weights:
             initialize(self, linear=True)
             if width == 1 and pooled == 7:

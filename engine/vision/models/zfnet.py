@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine import nn
-from engine.vision.models.alexnet import classifier, initialize_2012, response_norm
-from engine.vision.models.common import SMALL, channels, initialize
+from engine.vision.models.alexnet import initialize_2012, response_norm
+from engine.vision.models.common import SMALL, channels, classifier, initialize
 
 
 class ZFNet(nn.Module):
