@@ -47,8 +47,8 @@ class Page(HTMLParser):
             self.open.pop()
 
     def handle_startendtag(self, tag, attributes):
-        if tag == "img":
-            self.handle_starttag(tag, attributes)
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
 
     def handle_data(self, text):
         if self.open and self.open[-1] == "h2":
@@ -143,22 +143,29 @@ MEASURE = """<script>window.onload = () => {
   const boxes = [...document.querySelectorAll('section')].map(e => e.getBoundingClientRect());
   const over = boxes.filter((b, i) => i && b.top < boxes[i - 1].bottom - 1);
   const blank = [...document.images].filter(i => !i.complete || !i.naturalWidth);
-  document.title = `wide ${wide.length} over ${over.length} blank ${blank.length} of ${document.images.length}`;
+  const seen = `width ${document.documentElement.clientWidth} text ${getComputedStyle(document.body).color} ` +
+    `wide ${wide.length} over ${over.length} blank ${blank.length} of ${document.images.length}`;
+  console.log('measured: ' + seen);
 }</script></body>"""
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="there is no chromium to show the page in")
-@pytest.mark.parametrize("width", [390, 1280])
-def test_a_browser_shows_it(run, tmp_path, width):
-    """Nothing is wider than the window, sections do not overlap, every picture is there; measured inside the browser."""
+@pytest.mark.parametrize(("width", "mode"), [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")])
+def test_a_browser_shows_it(run, tmp_path, width, mode):
+    """Nothing is wider than the window, sections do not overlap, every picture is there, text stands out in light and in
+    dark; measured inside the browser, in a frame of that width, since a window is at least 500 pixels wide."""
     text = (run / "report.html").read_text(encoding="utf-8").replace("</body>", MEASURE)
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
-    )
-    flags += ["--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}"]
-    arguments = [CHROMIUM, *flags, f"--window-size={width},3000", "--dump-dom", f"file://{tmp_path}/page.html"]
-    shown = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
-    title = re.search("<title>(.*?)</title>", shown.stdout)[1]
-    assert re.fullmatch(r"wide 0 over 0 blank 0 of \d+", title), title
+    frame = f'<body style="color-scheme: {mode}"><iframe src="page.html" width="{width}" height="3000" frameborder="0">'
+    (tmp_path / "frame.html").write_text(f"<!DOCTYPE html>{frame}</iframe></body>", encoding="utf-8")
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    flags += "--disable-component-update --disable-sync --enable-logging=stderr --allow-file-access-from-files "
+    flags += f"--blink-settings=preferredColorScheme={int(mode == 'light')} --window-size=1400,3200 --hide-scrollbars"
+    arguments = [CHROMIUM, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    shown = subprocess.run([*arguments, f"file://{tmp_path}/frame.html"], capture_output=True, text=True, timeout=120)
+    measured = re.search(r'measured: ([^"]*)', shown.stderr)
+    assert measured, shown.stderr
+    ink = {"light": 0, "dark": 255}[mode]
+    want = rf"width {width} text rgb\({ink}, {ink}, {ink}\) wide 0 over 0 blank 0 of [1-9]\d*"
+    assert re.fullmatch(want, measured[1]), measured[1]
     assert "Uncaught" not in shown.stderr

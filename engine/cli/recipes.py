@@ -36,6 +36,13 @@ class Recipe:
     label_smoothing: float = 0.0
     weight_decay: float = 0.0
 
+    def details(self) -> str:
+        """What else a run depends on, as a sentence."""
+        parts = [f"{self.schedule} schedule"]
+        parts += [f"weight decay {self.weight_decay:g}"] if self.weight_decay else []
+        parts += [f"label smoothing {self.label_smoothing:g}"] if self.label_smoothing else []
+        return ", ".join([*parts, *(str(transform) for transform in self.augment)])
+
     @property
     def channels(self) -> int:
         return len(self.data.mean)

@@ -45,10 +45,12 @@ def write(folder: str, model, dataset: str, test) -> str:
     facts: dict[str, object] = {
         "run": folder,
         "training": headline,
+        "recipe": recipe.details(),
         "parameters": f"{table.parameters:,}",
         "engine": engine.__version__,
     }
-    sections = [*_curves(epochs, facts), *_errors(model, images, labels, recipe.classes)]
+    told = f"the first {len(images):,} test images" if len(test) > len(images) else f"all {len(images):,} test images"
+    sections = [*_curves(epochs, facts), *_errors(model, images, labels, recipe.classes, told)]
     sections += [*_layers(model, images), ("Layers", "What they give and cost.", report.layer_table(table))]
     text = report.page(f"{os.path.basename(os.path.abspath(folder))}: a trained network", facts, sections)
     path = os.path.join(folder, "report.html")
@@ -67,20 +69,18 @@ def _curves(epochs, facts):
     yield "Learning curves", "After each epoch; training figures are means while the weights moved.", both
 
 
-def _errors(model, images, labels, classes):
+def _errors(model, images, labels, classes, told):
     shares = viz.probabilities(model, images)
     counts = viz.confusion_matrix(shares, labels)
-    text = (
-        f"{counts.trace()} of {len(images)} test images right. Rows: what they are; columns: what they were taken for."
-    )
+    text = f"{counts.trace():,} of {told} right. Rows: what they are; columns: what they were taken for."
     yield "Confusion matrix", text, report.confusion_table(counts, classes)
     errors = viz.worst_errors(shares, labels, 2 * LOOKED_AT)
     if len(errors.which):
-        told = "; ".join(
+        names = "; ".join(
             f"{classes[label]} taken for {classes[taken]} ({share:.0%})"
             for label, taken, share in zip(errors.label, errors.taken, errors.share, strict=True)
         )
-        drawn = report.picture(sheets.pictures(images[errors.which], LOOKED_AT), told)
+        drawn = report.picture(sheets.pictures(images[errors.which], LOOKED_AT), names)
         yield "Worst errors", "The wrong answers the network is surest of, in the order of their names below.", drawn
 
 
@@ -102,7 +102,8 @@ def _layers(model, images):
         for x in progress(layers, "patches", 0)
     ]
     text = (
-        "For each feature map the test images that excite it most, at the place where they do, and left of them what the "
+        f"For each feature map those of the first {len(images[:PATCHED])} test images that excite it most, at the place "
+        "where they do, and left of them what the "
         "deconvnet projects back from that one activation (Zeiler and Fergus 2013)."
     )
     yield "What feature maps stand for", text, "".join(report.picture(sheets.patches(p), x) for x, p in best)

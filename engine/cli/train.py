@@ -188,7 +188,7 @@ def _report(folder: RunFolder, parts: _Parts, options: argparse.Namespace) -> No
     try:
         parts.model.to("cpu").eval()
         folder.say(f"report: {report.write(folder.path, parts.model, options.dataset, parts.test_set)}")
-    except ImportError as error:
+    except (ImportError, OSError, ValueError) as error:  # what was learnt is saved
         folder.say(f"note: no report.html: {error}")
 
 
