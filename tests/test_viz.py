@@ -10,6 +10,7 @@ from engine import nn, viz
 from engine.nn import functional as F
 from engine.vision import datasets, models
 from engine.viz import gradients, watching
+from engine.viz.layers import field_of
 
 RNG = np.random.default_rng(0)
 
@@ -207,6 +208,36 @@ def test_evolution_is_the_top_patch_of_each_snapshot():
         viz.evolution(net, "2", x, [{}])
     with pytest.raises(ValueError, match="snapshots must be state dicts of the model, got none"):
         viz.evolution(net, "2", x, [])
+
+
+@pytest.mark.parametrize(
+    ("build", "layer"),
+    [
+        (models.resnet20, "layer2.1.conv2"),
+        (models.resnet20, "layer3"),
+        (lambda: models.vgg16_bn(10, width=0.125, image_size=32), "features.42"),
+        (lambda: models.googlenet(num_classes=10, aux_logits=False, width=0.125, image_size=32), "inception4a.branch3"),
+        (lambda: models.alexnet2012(10, width=0.125, image_size=32), "features.9"),
+    ],
+)
+def test_layers_of_the_famous_networks(build, layer):
+    """Maps have the size that is told, patches their peaks, and a projection stays within what its unit sees."""
+    engine.manual_seed(0)
+    net = build()
+    for norm in (m for m in net.modules() if isinstance(m, nn.BatchNorm2d)):
+        norm.num_batches_tracked.fill_(1)
+    x = draw(3, 3, 32, 32)
+    maps, field = viz.activations(net, layer, x), field_of("test", net, layer, (3, 32, 32))
+    assert maps.shape[1:] == field.output and len(maps) == 3
+    best = viz.top_patches(net, layer, x, count=2)
+    peaks = maps.reshape(3, maps.shape[1], -1).max(2)
+    assert np.allclose(best.values[:, 0], peaks.max(0)[best.channels], rtol=1e-3, atol=1e-4)
+    one = viz.deconvnet(net, layer, x, int(best.channels[0]), strongest=True)
+    n, (row, column) = best.which[0, 0], best.unit[0, 0]
+    top, left, bottom, right = field.patch(row, column, 32, 32)
+    outside = one[n].copy()  # Winograd's transforms leave traces of rounding in it
+    outside[:, top:bottom, left:right] = 0
+    assert one.shape == x.shape and 0 < np.abs(one[n]).max() and np.abs(outside).max() < 1e-5 * np.abs(one[n]).max()
 
 
 def test_occlusion_finds_the_one_square_that_matters():

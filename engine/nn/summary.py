@@ -33,11 +33,13 @@ class Layer:
 class Summary:
     """The layers in the order of their calls, and totals. `str()` gives a table, a notebook shows one.
 
+    blocks: the modules made of layers (Sequential, residual blocks), in the order in which they ended; not in the table
     parameters, trainable: numbers of the model, each parameter counted once; macs, activation_bytes: of one pass.
     """
 
     input: tuple
     layers: list[Layer] = field(default_factory=list)
+    blocks: list[Layer] = field(default_factory=list)
     parameters: int = 0
     trainable: int = 0
     parameter_bytes: int = 0
@@ -142,12 +144,15 @@ class _OnShapes:
             t._array, t._k = self.k.full(array.shape, 0, array.dtype), self.k
         self.model.eval()
         for path, module in self.model.named_modules():
-            if not any(True for _ in module.children()):
+            is_layer = not any(True for _ in module.children())
+            if is_layer or path:
                 before: list[int] = []
                 self.handles += [
                     module.register_forward_pre_hook(lambda m, args, before=before: before.append(self.k.macs)),
                     module.register_forward_hook(
-                        lambda m, args, y, before=before, path=path: self._note(path, m, y, before.pop())
+                        lambda m, args, y, before=before, path=path, is_layer=is_layer: self._note(
+                            is_layer, path, m, y, before.pop()
+                        )
                     ),
                 ]
         self.start = self.k.macs
@@ -163,12 +168,12 @@ class _OnShapes:
             t._array, t._k = array, k
         self.switch.__exit__()
 
-    def _note(self, path, module, y, macs_before):
+    def _note(self, is_layer, path, module, y, macs_before):
         outputs = [t for t in (y if isinstance(y, (tuple, list)) else (y,)) if hasattr(t, "_array")]
         size = sum(t.numel() * t.dtype.itemsize for t in outputs)
         patch = (getattr(outputs[0]._array, "field", None) if outputs else None) or (None, None, None)
-        self.result.activation_bytes += size
-        self.result.layers.append(
+        self.result.activation_bytes += size if is_layer else 0
+        (self.result.layers if is_layer else self.result.blocks).append(
             Layer(
                 path, type(module).__name__, outputs[0].shape if outputs else (),
                 sum(p.numel() for p in module.parameters()), self.k.macs - macs_before, size, *patch,

@@ -58,5 +58,18 @@ def receptive_fields(model, input_size) -> dict[str, Field]:
 
     input_size  (C, H, W); nothing is computed or allocated
     """
-    layers = engine.summary(model, input_size).layers
+    return _fields(engine.summary(model, input_size).layers)
+
+
+def field_of(what: str, model, layer: str, input_size) -> Field:
+    """The receptive field of one layer, or of a block of them; ValueError with those there are."""
+    layer_of(what, model, layer)
+    summary = engine.summary(model, input_size)
+    fields = _fields([*summary.layers, *summary.blocks])
+    if layer not in fields:
+        raise ValueError(f"{what}: units of {layer!r} see the whole image; choose one of {', '.join(fields)}")
+    return fields[layer]
+
+
+def _fields(layers):
     return {x.path: Field(x.field, x.stride, x.start, x.output[1:]) for x in layers if x.field and len(x.output) == 4}

@@ -9,8 +9,8 @@ import numpy as np
 
 from engine.progress import progress
 from engine.viz.gradients import deconvnet
-from engine.viz.layers import activations, receptive_fields
-from engine.viz.watching import as_images, check_channel, in_parts, layer_of
+from engine.viz.layers import activations, field_of
+from engine.viz.watching import as_images, check_channel, in_parts
 
 
 class Patches(NamedTuple):
@@ -35,11 +35,7 @@ def top_patches(model, layer: str, images, channels=None, count: int = 9) -> Pat
     x = as_images("top_patches", images).numpy()
     if not isinstance(count, int) or not 1 <= count <= len(x):
         raise ValueError(f"top_patches: count must be 1 to the number of images, {len(x)}, got {count!r}")
-    fields = receptive_fields(model, x.shape[1:])
-    if layer not in fields:
-        layer_of("top_patches", model, layer)
-        raise ValueError(f"top_patches: units of {layer!r} see the whole image; choose one of {', '.join(fields)}")
-    field = fields[layer]
+    field = field_of("top_patches", model, layer, x.shape[1:])
     peaks, places = _peaks(model, layer, x)
     channels = np.argsort(-peaks.max(0), kind="stable")[:16] if channels is None else np.atleast_1d(channels)
     for channel in channels:
