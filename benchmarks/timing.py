@@ -27,18 +27,18 @@ def calls(run, seconds, at_least):
     return times
 
 
-def quiet(rounds, known=None):
+def quiet(rounds, known=()):
     """The rounds (each a list with one time per side) in which no side exceeded DISTURBED times its median.
 
-    `known` is a time that the last side was seen to reach before: it counts instead of a longer median.
+    `known` are times that the last sides were seen to reach before: they count instead of longer medians.
     """
     usual = [statistics.median(side) for side in zip(*rounds, strict=True)]
-    if known is not None:
-        usual[-1] = min(usual[-1], known)
+    for i, seconds in enumerate(known, len(usual) - len(known)):
+        usual[i] = min(usual[i], seconds)
     return [times for times in rounds if all(t <= DISTURBED * u for t, u in zip(times, usual, strict=True))]
 
 
-def medians(rounds, known=None):
+def medians(rounds, known=()):
     """The median time of each side over the quiet rounds (over all when there are none), and how many those were."""
     kept = quiet(rounds, known)
     return [statistics.median(side) for side in zip(*(kept or rounds), strict=True)], len(kept)

@@ -18,6 +18,7 @@ from benchmarks.peers.find import PEERS
 PROJECT = Path(__file__).resolve().parent.parent
 PATIENCE = 3  # times the rounds wanted are run at most to get as many undisturbed ones
 FEWEST = 3  # undisturbed rounds, with which a contest that has become too long may end
+WATCHES = ("join", "peak")  # tasks that take the same time whenever two CPUs that share a cache are all ours
 KEPT_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "68719476736", "MALLOC_TOP_PAD_": "67108864"}
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 LAYOUTS = ("contiguous", "channels_last")
@@ -104,7 +105,7 @@ class Arena:
         self.sides, self.folder, self.rounds, self.seconds, self.limit = sides, folder, rounds, seconds, limit
         self.disturbed = self.all_rounds = 0
         self.failures = []
-        self.peaks = {}  # (threads, isa) -> the least seconds that the task "peak" took: slower ones betray a lost core
+        self.best = {}  # (threads, isa) -> the least seconds that each of WATCHES took: longer ones betray a lost core
         self.others = timing.Others()
 
     def named(self, *names):
@@ -123,7 +124,7 @@ class Arena:
         sides:      None: eager()
         expected:   {name: array} that outputs must equal; None: those of the first side, which all others must equal
         tolerance:  of the relative L2 difference; {beginning of names: tolerance} where outputs differ in that
-        peak:       the first side also takes turns in "peak", which then shows when the machine is not all ours
+        peak:       the first side also takes turns in WATCHES, which then show when the machine is not all ours
         what:       words for `failures` that tell this contest from others of its task
         A side that fails or computes something else is left out; all are when it is the first.
         """
@@ -151,23 +152,25 @@ class Arena:
                 if side is sides[0]:
                     return Outcome({}, 0, 0)
         if peak:
-            sides[0].worker.ask(do="prepare", name="peak", task="peak", layout="contiguous", **settings)
-            turns.append(("peak", sides[0].worker))
+            for watch in WATCHES:
+                sides[0].worker.ask(do="prepare", name=watch, task=watch, layout="contiguous", **settings)
+                turns.append((watch, sides[0].worker))
         outcome = self._rounds(turns, (threads, isa) if peak else None, seconds or self.seconds)
         show("")
         return outcome
 
     def _rounds(self, turns, peak, seconds):
-        """Rounds of turns until enough were undisturbed; `peak` is the key of the last side's best time, if it is one."""
+        """Rounds of turns until enough were undisturbed; `peak`: the key of the best times of WATCHES, if these come last."""
         rounds, kept, end = [], [], time.monotonic() + self.limit
         while len(rounds) < self.rounds or (len(rounds) < PATIENCE * self.rounds and len(kept) < self.rounds):
             rounds.append([worker.ask(do="turn", name=name, seconds=seconds) for name, worker in turns])
             if peak:
-                self.peaks[peak] = min(rounds[-1][-1], self.peaks.get(peak, rounds[-1][-1]))
-            kept = timing.quiet(rounds, self.peaks.get(peak))
+                last = rounds[-1][-len(WATCHES) :]
+                self.best[peak] = [min(pair) for pair in zip(last, self.best.get(peak, last), strict=True)]
+            kept = timing.quiet(rounds, self.best.get(peak, ()))
             if len(kept) >= FEWEST and time.monotonic() > end:
                 break
-        medians, _ = timing.medians(rounds, self.peaks.get(peak))
+        medians, _ = timing.medians(rounds, self.best.get(peak, ()))
         self.disturbed += len(rounds) - len(kept)
         self.all_rounds += len(rounds)
         return Outcome(dict(zip([name for name, _ in turns], medians, strict=True)), len(kept), len(rounds))

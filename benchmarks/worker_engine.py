@@ -3,7 +3,7 @@
 import numpy
 
 import engine
-from benchmarks import nets, worker
+from benchmarks import nets, timing, worker
 from benchmarks.layer_tasks import LAYERS
 from benchmarks.learning import Learning
 from benchmarks.tasks import TASKS, Task
@@ -92,5 +92,23 @@ class Peak(Task):
         return {}
 
 
+class Join(Task):
+    """The seconds of a region of threads that do nothing. Long ones betray CPUs that share no cache: a virtual machine's
+    are moved so from one moment to the next, and then whatever two threads do together takes up to twice as long."""
+
+    def __init__(self, fw, arrays, layout):
+        pass
+
+    def run(self):
+        for _ in range(100):
+            parallel.team_size()
+
+    def turn(self, seconds):
+        return timing.turn(self.run, seconds / 4)
+
+    def outputs(self):
+        return {}
+
+
 if __name__ == "__main__":
-    worker.serve(Engine(), {**TASKS, **LAYERS, "learning": Learning, "peak": Peak})
+    worker.serve(Engine(), {**TASKS, **LAYERS, "learning": Learning, "peak": Peak, "join": Join})

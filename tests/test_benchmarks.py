@@ -49,8 +49,9 @@ def test_a_round_is_dropped_when_either_side_was_disturbed():
 
 def test_a_machine_slower_than_it_was_before_is_disturbed():
     rounds = [[2.0, 10.0]] * 3 + [[1.0, 5.0]]
-    assert timing.quiet(rounds, known=5.0) == [[1.0, 5.0]]
-    assert timing.medians(rounds, known=1.0) == ([2.0, 10.0], 0)
+    assert timing.quiet(rounds, known=[5.0]) == [[1.0, 5.0]]
+    assert timing.medians(rounds, known=[1.0]) == ([2.0, 10.0], 0)
+    assert timing.quiet(rounds, known=[1.0, 5.0]) == [[1.0, 5.0]]
 
 
 def test_what_others_do_is_told_from_what_this_process_and_its_children_do():

@@ -90,7 +90,7 @@ def test_wrong_weights_and_images(cli, tmp_path, run):  # noqa: F811
     (tmp_path / "bad.safetensors").write_bytes(b"x" * 100)
     assert "bad.safetensors" in rejected(cli("eval", "--weights", "bad.safetensors"))
     engine.save({"a": engine.ones(1)}, tmp_path / "other.safetensors")
-    assert "it names no network and data set" in rejected(cli("eval", "--weights", "other.safetensors"))
+    assert "names no network and data set" in rejected(cli("eval", "--weights", "other.safetensors"))
     assert "no.png" in rejected(cli("predict", "no.png", "--weights", weights))
     (tmp_path / "text.png").write_text("not a picture")
     assert "text.png" in rejected(cli("predict", "text.png", "--weights", weights))

@@ -72,7 +72,7 @@ def times(plan, runs, peaks):
         peak = 1 / machine.fma_peak(plan.threads, turn)
         peaks[isa] = min(peak, peaks.get(isa, peak))
         rounds.append([*(timing.turn(run, turn) for run in runs.values()), peak])
-    medians, kept = timing.medians(rounds, peaks[isa])
+    medians, kept = timing.medians(rounds, [peaks[isa]])
     return dict(zip(runs, medians[:-1], strict=True)), f"{kept}/{len(rounds)}"
 
 
