@@ -43,6 +43,7 @@ def test_every_edge_of_the_tiles(isa, height):
     for width in range(1, 14):
         check((2, 5, height + 2, width + 2), 3, 0)
         check((1, 3, height, width), 6, 1)
+        check((1, 70, height, width), 65, 1)  # in two parts of the channels; tiles with an output less
 
 
 @pytest.mark.parametrize("channels", [1, 15, 16, 17, 33, 70, 130])

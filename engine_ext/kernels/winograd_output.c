@@ -66,13 +66,13 @@ INLINE int64_t rows_of(int64_t count)
     return ((count + pieces - 1) / pieces + 1) / 2 * 2;
 }
 
-/* m = (m +) v * u at one position, for tiles that have what it is for: the last output row, the last column. An odd number of
- * tiles is rounded up. */
+/* m = (m +) v * u at one position, for tiles that have what it is for: the last output row, the last column. Tiles go in
+ * pairs: their places begin at an even one and end before one, and m has room for as many. */
 INLINE void position_products(int last_row, int last_col, const Tiles *t, int64_t channels, int64_t outs, const float *v,
                               int64_t block, const float *u, float *m, int accumulate)
 {
     const int64_t down = whole_rows(t), across = whole_cols(t), beside = t->images * down * (t->cols - across);
-    const int64_t first = last_col ? beside : 0;
+    const int64_t first = last_col ? beside / 2 * 2 : 0;
     const int64_t end = last_row   ? t->images * down * t->cols
                         : last_col ? beside + t->images * t->rows * across
                                    : t->images * t->rows * t->cols;
@@ -87,7 +87,7 @@ INLINE void position_products(int last_row, int last_col, const Tiles *t, int64_
     }
 }
 
-/* The same at every position. v and m have room for one more tile. */
+/* The same at every position. v and m have room for an even number of tiles. */
 static void winograd_products(
     int64_t points,                         /* along an axis: the last is that at infinity */
     const Tiles *t,                         /* of all images */
