@@ -153,7 +153,7 @@ cdef extern from "kernels.h" nogil:
                                        float *y) noexcept nogil
         void (*winograd_stride_gradient)(const Conv2d *q, const float *g, int64_t channels, const Tiles *t,
                                          float *stage, float *d, int64_t step) noexcept nogil
-        void (*winograd_stride_sums)(int64_t first, int64_t last, int64_t inputs, int64_t outputs, int64_t tiles,
+        void (*winograd_stride_sums)(int64_t inputs, int64_t outputs, int64_t tiles,
                                      const float *v, int64_t v_step, const float *d, int64_t d_step, int64_t block,
                                      float *u, int64_t u_step, int64_t u_block, int accumulate,
                                      Runs *upcoming) noexcept nogil

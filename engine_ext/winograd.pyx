@@ -3,8 +3,10 @@ threads.
 
 With many tiles, weights are transformed first; then a thread takes a unit (winograd_units.pyx) through input transform,
 products and outputs. With few, all inputs are transformed first; then a thread takes 32 outputs (2 * LANES), of all
-tiles, and transforms their weights as it needs them: those of hundreds of channels are larger than the caches. A
-result's bits do not depend on either. Groups are convolutions one after the other.
+tiles, and transforms their weights as it needs them: those of hundreds of channels are larger than the caches. What is
+transformed first each thread transforms for itself, unless it is large: that is less work than to fetch what others
+transformed, a third of it where cores share no cache. A result's bits do not depend on any of that. Groups are
+convolutions one after the other.
 
 Windows with stride 2 go the same way, in tiles of their own: see kernels/winograd_stride.c.
 """
@@ -28,16 +30,20 @@ from engine_ext.winograd_units cimport (
     Winograd,
     odd_lines,
     of_group,
-    outputs_task,
+    outputs_tasks,
     plan,
     shape_tiles,
     transform_input,
-    unit_task,
+    unit_tasks,
     weight_task,
     window_side,
 )
 
 cnp.import_array()
+
+
+cdef enum:
+    OWN_BYTES = 6 << 20     # of transformed weights or inputs: a thread's own, as long as the shared cache has room
 
 
 @cython.final
@@ -67,52 +73,60 @@ cdef int convolve(Winograd *f, Weights prepared) except -1:
 
 
 cdef int many_tiles(Winograd *f, int team) except -1:
-    cdef int64_t weights_of_group = ceil_div(f.q.o, K.lanes) * f.blocks, i
-    cdef size_t step = piece((f.stage_size + f.v_size + f.m_size) * sizeof(float))
-    cdef bint transforms = f.u == NULL
-    cdef Block weights = borrow(f.q.groups * f.outs * f.u_size * sizeof(float)) if transforms else None
+    cdef int64_t weights_of_group = ceil_div(f.q.o, K.lanes) * f.blocks, tasks = f.q.groups * f.units, i
+    cdef size_t u_bytes = f.outs * f.u_size * sizeof(float)
+    cdef bint transforms = f.u == NULL, shared = transforms and u_bytes > OWN_BYTES
+    cdef size_t own = piece(u_bytes) if transforms and not shared else 0
+    cdef size_t step = own + piece((f.stage_size + f.v_size + f.m_size) * sizeof(float))
+    cdef Block weights = borrow(f.q.groups * u_bytes) if shared else None
     cdef Block scratch = borrow(step * team)
+    cdef char *base = <char *>scratch.data
     cdef unsigned mode = 0
-    if transforms:
+    if shared:
         f.u = <float *>weights.data
     with nogil, parallel(num_threads=team):
         mode = enter()
-        if transforms:
+        if shared:
             for i in prange(f.q.groups * weights_of_group, schedule="static"):
                 weight_task(f, i // weights_of_group, i % weights_of_group)
-        for i in prange(f.q.groups * f.units, schedule="static"):
-            unit_task(f, i // f.units, i % f.units, piece_of(scratch.data, step))
+        for i in prange(team, schedule="static"):
+            unit_tasks(f, i * tasks // team, (i + 1) * tasks // team, piece_of(base, step), piece_of(base + own, step))
         leave(mode)
     return 0
 
 
 cdef int few_tiles(const Winograd *whole, int team) except -1:
     cdef Winograd f
-    cdef int64_t ranges = min(ceil_div(team, whole.outs), whole.units), group, i
+    cdef int64_t ranges = min(ceil_div(team, whole.outs), whole.units), tasks = whole.outs * ranges, group, i
     cdef int64_t weights = whole.points * odd_lines(CHUNK * 2 * K.lanes)
     cdef int64_t products = ceil_div(whole.units, max(ranges, 1)) * whole.m_size
-    cdef size_t step = piece((whole.stage_size + weights + products) * sizeof(float))
-    cdef Block inputs = borrow(whole.units * whole.v_size * sizeof(float))
+    cdef size_t v_bytes = whole.units * whole.v_size * sizeof(float)
+    cdef bint shared = v_bytes > OWN_BYTES
+    cdef size_t own = 0 if shared else piece(v_bytes)
+    cdef size_t step = own + piece((whole.stage_size + weights + products) * sizeof(float))
+    cdef Block inputs = borrow(v_bytes) if shared else None
     cdef Block scratch = borrow(step * team)
+    cdef char *base = <char *>scratch.data
     cdef unsigned mode = 0
     for group in range(whole.q.groups):
         f = of_group(whole, group)
-        f.v = <float *>inputs.data
+        f.v = <float *>inputs.data if shared else NULL
         with nogil, parallel(num_threads=team):
             mode = enter()
-            for i in prange(f.units * f.blocks, schedule="static"):
-                transform_input(&f, i // f.blocks, i % f.blocks, piece_of(scratch.data, step),
-                                f.v + i // f.blocks * f.v_size)
-            for i in prange(f.outs * ranges, schedule="static"):
-                outputs_task(&f, i // ranges, i % ranges * f.units // ranges, (i % ranges + 1) * f.units // ranges,
-                             piece_of(scratch.data, step))
+            if shared:
+                for i in prange(f.units * f.blocks, schedule="static"):
+                    transform_input(&f, i // f.blocks, i % f.blocks, piece_of(base, step),
+                                    f.v + i // f.blocks * f.v_size)
+            for i in prange(team, schedule="static"):
+                outputs_tasks(&f, ranges, i * tasks // team, (i + 1) * tasks // team, piece_of(base, step),
+                              piece_of(base + own, step))
             leave(mode)
     return 0
 
 
-cdef inline float *piece_of(void *scratch, size_t step) noexcept nogil:
+cdef inline float *piece_of(char *scratch, size_t step) noexcept nogil:
     """The calling thread's scratch."""
-    return <float *>(<char *>scratch + threadid() * step)
+    return <float *>(scratch + threadid() * step)
 
 
 cdef object forward(int m, x, w, b, geom, bint relu, residual, bint pool, Weights prepared):

@@ -3,11 +3,11 @@ of 5x5 ones by F(5x5,2x2): see kernels/winograd_dw.c, winograd_stride.c, winogra
 
 Tiles are transformed, pixels and gradients, chunk by chunk, and the products of a chunk added to the sums. Two ways:
 
-OWN     the tiles are cut into parts, each summed in order by one thread out of its own cache; the parts are added in
+TILES   the tiles are cut into parts, each summed in order by one thread out of its own cache; the parts are added in
         order. How many there are depends on shapes alone, and so do the bits.
-SHARED  sums too large for copies, or few tiles: all threads transform a chunk that the shared cache holds, then each
-        adds the products of some positions. When one chunk holds all tiles and there are many channels, or few
-        tiles, the sums of two blocks of channels are turned into weights at once.
+WEIGHTS sums too large for copies, or few tiles: each thread has some blocks of outputs, or of inputs too, and
+        transforms for itself what goes into them. That costs less than to fetch what others transformed, above all
+        where two cores share no cache: there a thread alone was faster than two that shared.
 """
 
 from cython.parallel cimport parallel, prange, threadid
@@ -28,16 +28,13 @@ cdef enum:
     PAD = 16                    # floats between positions: planes must not be 4096 bytes apart
     STAGE_TILES = 32            # transformed in one go
     PARTS = 16                  # at most
-    PART_TILES = 64             # that make a part worth its sums
+    PART_TILES = 96             # that make a part worth its sums
     PARTS_BYTES = 5 << 20       # of the sums of all parts
-    OWN_BYTES = 600 << 10       # of a chunk in a thread's cache, but
+    OWN_BYTES = 600 << 10       # TILES: of a chunk in a thread's cache, but
     OWN_TILES = 32              # so many at least: sums that do not fit in are read and written for each chunk
-    SHARED_BYTES = 4 << 20      # of a chunk for all threads; or as large as the sums that it is added to, up to
+    CHUNK_BYTES = 4 << 20       # WEIGHTS: of a chunk; or as large as the sums that it is added to, up to
     LARGEST_BYTES = 16 << 20
     LINE = 16                   # floats of a cache line
-    TASKS = 16                  # worth having; two are enough of
-    FEW_TILES = 16              # at most, where another region of threads costs more than a thread that waits
-    TASK_OUTPUTS = 8            # SHARED: blocks of outputs of a task
 
 
 cdef struct Gradient:
@@ -86,9 +83,11 @@ cdef void plan(Gradient *t) noexcept nogil:
     row_bytes = t.positions * t.across * (t.inputs + t.outputs) * lanes * sizeof(float)
     chunk_bytes = max(OWN_BYTES, OWN_TILES // t.across * row_bytes)
     if t.parts == 1:
-        chunk_bytes = min(max(t.u_part * <int64_t>sizeof(float), SHARED_BYTES), LARGEST_BYTES)
+        chunk_bytes = min(max(t.u_part * <int64_t>sizeof(float), CHUNK_BYTES), LARGEST_BYTES)
     t.rows = min(max(chunk_bytes // row_bytes, 1), ceil_div(t.total, t.parts))
-    if t.parts > 1:     # whole images, which lie in one piece, or even shares of one
+    if t.parts == 1:
+        t.rows = ceil_div(t.total, ceil_div(t.total, t.rows))
+    else:               # whole images, which lie in one piece, or even shares of one
         t.rows = t.rows - t.rows % t.down if t.rows > t.down else ceil_div(t.down, ceil_div(t.down, t.rows))
     t.tiles = t.rows * t.across
     t.block = t.tiles * lanes
@@ -100,7 +99,7 @@ cdef void plan(Gradient *t) noexcept nogil:
         t.stage_bytes = piece((4 * t.lines + 2) * (4 * t.across + 2) * lanes * sizeof(float))
 
 
-cdef int own_sums(Gradient *t, int team) except -1:
+cdef int by_tiles(Gradient *t, int team) except -1:
     cdef size_t own = t.v_bytes + t.d_bytes + t.stage_bytes, u_bytes = piece(t.parts * t.u_part * sizeof(float))
     cdef Block scratch = borrow(u_bytes + team * own)
     cdef char *base = <char *>scratch.data + u_bytes
@@ -130,7 +129,7 @@ cdef void sum_part(const Gradient *whole, int64_t part, char *scratch) noexcept 
         for i in range(t.inputs + t.outputs):
             transform(&t, start, 0, rows, i, <float *>(scratch + t.v_bytes + t.d_bytes))
         find_upcoming(&t, start + rows, upcoming)
-        sums(&t, 0, POINTS, t.inputs, t.outputs, rows * t.across, t.v, t.d, t.u, t.u_step, t.u_block, start > first,
+        sums(&t, t.inputs, t.outputs, rows * t.across, t.v, t.d, t.u, t.u_step, t.u_block, start > first,
              upcoming)
         start += rows
 
@@ -151,39 +150,51 @@ cdef void find_upcoming(const Gradient *t, int64_t start, Runs *upcoming) noexce
         upcoming[1] = Runs(upcoming[1].at + t.side * row * q.ow, q.oh * q.ow, q.o)
 
 
-cdef int shared_sums(Gradient *t, int team) except -1:
-    cdef int64_t pairs = t.inputs * ceil_div(t.outputs, 2), groups = ceil_div(t.outputs, TASK_OUTPUTS)
-    cdef bint once = t.rows == t.total and (pairs >= TASKS or (pairs >= 2 and t.tiles <= FEW_TILES))
-    cdef int64_t blocks = t.inputs + t.outputs, chunk, start, rows, i
-    cdef size_t own = max(t.stage_bytes, piece(POINTS * (2 * t.square + PAD) * sizeof(float)))
+cdef int by_weights(Gradient *t, int team) except -1:
+    cdef int64_t pairs = ceil_div(t.outputs, 2), down = min(<int64_t>team, pairs)
+    cdef int64_t across = min(ceil_div(team, down), t.inputs), i
+    cdef bint once = t.rows == t.total
+    cdef size_t own = t.v_bytes + t.d_bytes + max(t.stage_bytes, piece(POINTS * (2 * t.square + PAD) * sizeof(float)))
     cdef size_t u_bytes = 0 if once else piece(t.u_part * sizeof(float))
-    cdef Block scratch = borrow(t.v_bytes + t.d_bytes + u_bytes + team * own)
-    cdef char *base = <char *>scratch.data + t.v_bytes + t.d_bytes + u_bytes
+    cdef Block scratch = borrow(u_bytes + team * own)
+    cdef char *base = <char *>scratch.data + u_bytes
     cdef unsigned mode = 0
-    t.v, t.d = <float *>scratch.data, <float *>(<char *>scratch.data + t.v_bytes)
-    t.u = <float *>(<char *>scratch.data + t.v_bytes + t.d_bytes)
-    for chunk in range(ceil_div(t.total, t.rows)):
-        start = chunk * t.rows
-        rows = min(t.rows, t.total - start)
-        with nogil, parallel(num_threads=team):
-            mode = enter()
-            for i in prange(ceil_div(rows, t.lines) * blocks, schedule="static"):
-                transform(t, start, i // blocks * t.lines, min(t.lines, rows - i // blocks * t.lines), i % blocks,
-                          <float *>(base + threadid() * own))
-            if once:
-                for i in prange(pairs, schedule="static"):
-                    pair_weights(t, i, <float *>(base + threadid() * own))
-            else:
-                for i in prange(POINTS * groups, schedule="dynamic"):   # the last points have the most positions
-                    point_sums(t, POINTS - 1 - i // groups, i % groups * TASK_OUTPUTS, rows * t.across, chunk > 0)
-            leave(mode)
-    if not once:
-        with nogil, parallel(num_threads=team):
-            mode = enter()
-            for i in prange(t.inputs * t.outputs, schedule="static"):
-                weights(t, i, t.u + i // t.inputs * t.u_block + i % t.inputs * t.square, t.u_step)
-            leave(mode)
+    t.u = <float *>scratch.data if u_bytes else NULL
+    with nogil, parallel(num_threads=team):
+        mode = enter()
+        for i in prange(down * across, schedule="static"):
+            rectangle(t, i // across * pairs // down * 2, min((i // across + 1) * pairs // down * 2, t.outputs),
+                      i % across * t.inputs // across, (i % across + 1) * t.inputs // across, base + threadid() * own)
+        leave(mode)
     return 0
+
+
+cdef void rectangle(const Gradient *whole, int64_t top, int64_t bottom, int64_t left, int64_t right,
+                    char *scratch) noexcept nogil:
+    """The weights of blocks of outputs top .. bottom - 1 and blocks of inputs left .. right - 1."""
+    cdef Gradient t = whole[0]
+    cdef float *stage = <float *>(scratch + t.v_bytes + t.d_bytes)
+    cdef float *u = t.u + top * t.u_block + left * t.square
+    cdef int64_t start = 0, rows, i, o
+    t.v, t.d = <float *>scratch, <float *>(scratch + t.v_bytes)
+    while start < t.total:
+        rows = min(t.rows, t.total - start)
+        for i in range(left, right):
+            transform(&t, start, 0, rows, i, stage)
+        for o in range(top, bottom):
+            transform(&t, start, 0, rows, t.inputs + o, stage)
+        if t.u != NULL:
+            sums(&t, right - left, bottom - top, rows * t.across, t.v + left * t.block, t.d + top * t.block,
+                 u, t.u_step, t.u_block, start > 0, NULL)
+        start += rows
+    if t.u == NULL:
+        for o in range(top // 2, ceil_div(bottom, 2)):
+            for i in range(left, right):
+                pair_weights(&t, 2 * o, i, stage)
+        return
+    for o in range(top, bottom):
+        for i in range(left, right):
+            weights(&t, o * t.inputs + i, t.u + o * t.u_block + i * t.square, t.u_step)
 
 
 cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows, int64_t block,
@@ -225,29 +236,21 @@ cdef void transform(const Gradient *t, int64_t start, int64_t row, int64_t rows,
         row += tiles.rows
 
 
-cdef void sums(const Gradient *t, int64_t first, int64_t last, int64_t inputs, int64_t outputs, int64_t tiles,
-               const float *v, const float *d, float *u, int64_t u_step, int64_t u_block,
-               bint accumulate, Runs *upcoming) noexcept nogil:
-    """The sums over tiles of points first .. last - 1, for some blocks of channels; v and d at position 0."""
+cdef void sums(const Gradient *t, int64_t inputs, int64_t outputs, int64_t tiles, const float *v, const float *d,
+               float *u, int64_t u_step, int64_t u_block, bint accumulate, Runs *upcoming) noexcept nogil:
+    """The sums over tiles at all points, for some blocks of channels."""
     if t.strided:
-        K.winograd_stride_sums(first, last, inputs, outputs, tiles, v, t.v_step, d, t.d_step, t.block, u, u_step,
-                               u_block, accumulate, upcoming)
+        K.winograd_stride_sums(inputs, outputs, tiles, v, t.v_step, d, t.d_step, t.block, u, u_step, u_block,
+                               accumulate, upcoming)
     else:
-        K.winograd_tile_sums(last - first, inputs, outputs, tiles, v + first * t.v_step, t.v_step,
-                             d + first * t.d_step, t.d_step, t.block, u, u_step, u_block, accumulate, upcoming)
+        K.winograd_tile_sums(POINTS, inputs, outputs, tiles, v, t.v_step, d, t.d_step, t.block, u, u_step, u_block,
+                             accumulate, upcoming)
 
 
-cdef void point_sums(const Gradient *t, int64_t p, int64_t o, int64_t tiles, bint accumulate) noexcept nogil:
-    """Adds a chunk to the sums of one point, for blocks of outputs from `o` on."""
-    sums(t, p, p + 1, t.inputs, min(TASK_OUTPUTS, t.outputs - o), tiles, t.v, t.d + o * t.block,
-         t.u + p * t.u_step + o * t.u_block, t.u_step, t.u_block, accumulate, NULL)
-
-
-cdef void pair_weights(const Gradient *t, int64_t task, float *u) noexcept nogil:
+cdef void pair_weights(const Gradient *t, int64_t o, int64_t i, float *u) noexcept nogil:
     """The weights of two blocks of outputs and one of inputs, from the only chunk."""
-    cdef int64_t i = task % t.inputs, o = task // t.inputs * 2, k, outputs = min(2, t.outputs - o)
-    cdef int64_t step = 2 * t.square + PAD
-    sums(t, 0, POINTS, 1, outputs, t.tiles, t.v + i * t.block, t.d + o * t.block, u, step, t.square, False, NULL)
+    cdef int64_t step = 2 * t.square + PAD, outputs = min(2, t.outputs - o), k
+    sums(t, 1, outputs, t.tiles, t.v + i * t.block, t.d + o * t.block, u, step, t.square, False, NULL)
     for k in range(outputs):
         weights(t, (o + k) * t.inputs + i, u + k * t.square, step)
 
@@ -292,9 +295,9 @@ cdef object gradient(g, x, geom, int64_t window, bint strided):
     cdef int team = threads_for(<double>q.n * q.oh * q.ow * q.o * q.c * window * window / 64)
     for _ in range(q.groups):
         if t.parts == 1:
-            shared_sums(&t, team)
+            by_weights(&t, team)
         else:
-            own_sums(&t, team)
+            by_tiles(&t, team)
         t.x += q.c * q.h * q.w
         t.g += q.o * q.oh * q.ow
         t.dw += window * window * q.o * q.c

@@ -61,5 +61,6 @@ cdef void plan(Winograd *f, int team) noexcept
 cdef Winograd of_group(const Winograd *whole, int64_t group) noexcept nogil
 cdef void transform_input(const Winograd *f, int64_t unit, int64_t block, float *stage, float *v) noexcept nogil
 cdef void weight_task(const Winograd *whole, int64_t group, int64_t task) noexcept nogil
-cdef void unit_task(const Winograd *whole, int64_t group, int64_t unit, float *scratch) noexcept nogil
-cdef void outputs_task(const Winograd *f, int64_t block, int64_t first, int64_t last, float *scratch) noexcept nogil
+cdef void unit_tasks(const Winograd *whole, int64_t first, int64_t last, float *u, float *scratch) noexcept nogil
+cdef void outputs_tasks(const Winograd *whole, int64_t ranges, int64_t first, int64_t last, float *v,
+                        float *scratch) noexcept nogil

@@ -182,10 +182,15 @@ cdef void transform_weights_of(
 
 
 cdef void weight_task(const Winograd *whole, int64_t group, int64_t task) noexcept nogil:
-    """Weights of LANES outputs and LANES inputs: `task` counts (half block of outputs, block of inputs)."""
+    """block_weights of a group."""
     cdef Winograd f = of_group(whole, group)
+    block_weights(&f, task)
+
+
+cdef void block_weights(const Winograd *f, int64_t task) noexcept nogil:
+    """Weights of LANES outputs and LANES inputs: `task` counts (half block of outputs, block of inputs)."""
     cdef int64_t half = task // f.blocks, first = task % f.blocks * K.lanes
-    transform_weights_of(&f, half, first, min(<int64_t>K.lanes, f.q.c - first),
+    transform_weights_of(f, half, first, min(<int64_t>K.lanes, f.q.c - first),
                          f.u + half // 2 * f.u_size + first * 2 * K.lanes, f.u_step)
 
 
@@ -258,20 +263,51 @@ cdef void vectors_task(const Winograd *f, int64_t unit, float *v, float *product
         o += outs
 
 
-cdef void unit_task(const Winograd *whole, int64_t group, int64_t unit, float *scratch) noexcept nogil:
-    """A unit of a group from its pixels to its outputs."""
-    cdef Winograd f = of_group(whole, group)
+cdef void unit_tasks(const Winograd *whole, int64_t first, int64_t last, float *u, float *scratch) noexcept nogil:
+    """Units of all groups, counted through; each group's weights are transformed to `u` where they are not yet."""
+    cdef Winograd f
+    cdef int64_t task, group = -1, i
+    for task in range(first, last):
+        if task // whole.units != group:
+            group = task // whole.units
+            f = of_group(whole, group)
+            if f.u == NULL:
+                f.u = u
+                for i in range(ceil_div(f.q.o, K.lanes) * f.blocks):
+                    block_weights(&f, i)
+        unit_task(&f, task % whole.units, scratch)
+
+
+cdef void unit_task(const Winograd *f, int64_t unit, float *scratch) noexcept nogil:
+    """A unit from its pixels to its outputs."""
     cdef float *v = scratch + f.stage_size
     cdef float *products = v + f.v_size
     cdef int64_t i
     if f.vectors:
-        vectors_task(&f, unit, v, products)
+        vectors_task(f, unit, v, products)
         return
     for i in range(f.blocks):
-        transform_input(&f, unit, i, scratch, v)
+        transform_input(f, unit, i, scratch, v)
     for i in range(f.outs):
-        multiply(&f, unit, i, 0, f.q.c, v, f.u + i * f.u_size, f.u_step, products)
-        write_output(&f, unit, i, products, scratch)
+        multiply(f, unit, i, 0, f.q.c, v, f.u + i * f.u_size, f.u_step, products)
+        write_output(f, unit, i, products, scratch)
+
+
+cdef void outputs_tasks(const Winograd *whole, int64_t ranges, int64_t first, int64_t last, float *v,
+                        float *scratch) noexcept nogil:
+    """Blocks of outputs of ranges of units, counted through; inputs are transformed to `v` where they are not yet."""
+    cdef Winograd f = whole[0]
+    cdef int64_t task, part, ready = -1, start, stop, unit, i
+    f.v = v if whole.v == NULL else whole.v
+    for task in range(first, last):
+        part = task // f.outs
+        start, stop = part * f.units // ranges, (part + 1) * f.units // ranges
+        if whole.v == NULL and part != ready:
+            ready = part
+            for unit in range(start, stop):
+                for i in range(f.blocks):
+                    transform_input(&f, unit, i, scratch, f.v + unit * f.v_size)
+        outputs_task(&f, task % f.outs, start, stop, scratch)
 
 
 cdef void outputs_task(const Winograd *f, int64_t block, int64_t first, int64_t last, float *scratch) noexcept nogil:

@@ -263,6 +263,26 @@ def test_the_same_bits_for_any_number_of_threads(isa, x_shape, o, groups):
             assert len(found) == 1, list(found.values())
 
 
+@pytest.mark.parametrize("x_shape, o", [
+    ((1, 400, 44, 44), 9), ((1, 9, 44, 44), 400),  # few tiles, inputs or gradients of more than a thread keeps for itself
+    ((1, 210, 48, 52), 210),  # weights of more than that
+    ((2, 300, 40, 40), 260),  # sums of more than one chunk
+])  # fmt: skip
+def test_large_intermediates_are_shared(x_shape, o):
+    geom = Conv2dGeometry.of(x_shape, (o, x_shape[1], 3, 3), 1, 1)
+    x, w, b, g = draw(*x_shape), draw(*geom.w_shape), draw(o), draw(*geom.y_shape)
+    for direction, arrays, terms in (("forward", (x, w, b), 9 * geom.c), ("dx", (g, w), 9 * o),
+                                     ("dw", (g, x), geom.n * geom.oh * geom.ow)):  # fmt: skip
+        kernels = {a.name: a.kernel for a in convolution.TABLES[direction]}
+        found = set()
+        for threads in (1, 2, 3):
+            parallel.set_num_threads(threads)
+            y = kernels["winograd4"](*arrays, geom)
+            found.add(y.tobytes())
+        assert len(found) == 1
+        assert_close(y, kernels["im2col"](*arrays, geom), terms, 3e-5)
+
+
 def test_few_tiles_and_many_give_the_same_bits(isa):
     """An image alone and in a batch that is computed in another order."""
     x, w = draw(64, 70, 12, 12), draw(36, 70, 3, 3)

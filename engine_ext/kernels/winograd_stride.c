@@ -246,16 +246,12 @@ static void winograd_stride_gradient(const Conv2d *q, const float *g, int64_t ch
         }
 }
 
-/* Sums over tiles for the weights first .. last - 1 of 36, those of odd rows over several positions: see
- * winograd_tile_sums. */
+/* Sums over tiles for 36 weights, those of odd rows over several positions: see winograd_tile_sums. */
 static void winograd_stride_sums(
-    int64_t first, int64_t last, int64_t inputs, int64_t outputs, int64_t tiles, const float *v, int64_t v_step,
-    const float *d, int64_t d_step, int64_t block,
-    float *u,               /* OUT, of weight `first`; IN too when accumulating */
-    int64_t u_step, int64_t u_block, int accumulate,
-    Runs *upcoming)
+    int64_t inputs, int64_t outputs, int64_t tiles, const float *v, int64_t v_step, const float *d, int64_t d_step,
+    int64_t block, float *u, int64_t u_step, int64_t u_block, int accumulate, Runs *upcoming)
 {
-    for (int64_t p = first; p < last; p++, u += u_step) {
+    for (int64_t p = 0; p < 36; p++, u += u_step) {
         const int64_t i = p / 6, j = p % 6;
         int more = accumulate;
         for (int64_t a = i; a < (i < 5 ? i + 1 : 9); a++)
